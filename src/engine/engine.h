@@ -1,0 +1,79 @@
+/* The engine: one model, one scheduler thread, many sequences.
+ *
+ * Each step of the scheduler makes one batch: first the next token of every running sequence, then
+ * chunks of waiting prompts under a token budget, so that a long prompt never stops the others.
+ * Sequences are submitted and cancelled from any thread; their events come on the scheduler thread
+ * and must be quick: hand them over, do not work in them. */
+#pragma once
+
+#include "engine/prompt.h"
+#include "engine/sampler.h"
+
+struct engine;
+struct sequence;
+
+struct engine_options {
+    int threads;             /* 0: one per usable core */
+    uint32_t context;        /* most tokens of one sequence; 0: 32768 or the model's, if less */
+    uint32_t max_sequences;  /* running at once; 0: 16 */
+    uint32_t max_waiting;    /* queued beyond those; 0: 256 */
+    uint32_t prefill_chunk;  /* token budget of one step; 0: 512 */
+    uint64_t kv_cache_bytes; /* 0: 2 GiB, or what one full context needs, if less */
+};
+
+/* The model is borrowed and must outlive the engine. Codes: memory_full. */
+MUST_CHECK enum status engine_create(const struct model *model,
+                                     const struct engine_options *options, struct engine **out,
+                                     struct reason *why);
+/* Cancels what runs and joins the scheduler thread. Takes NULL. */
+void engine_destroy(struct engine *engine);
+
+enum finish_reason { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_CANCELLED, FINISH_FAILED };
+
+struct engine_event {
+    struct str text;    /* new text, whole characters; may be empty; valid during the call */
+    const int32_t *ids; /* new token ids; valid during the call */
+    size_t id_count;
+    enum finish_reason finish;             /* other than NONE: the last event of this sequence */
+    const struct reason *why;              /* FINISH_FAILED only */
+    uint32_t prompt_tokens, output_tokens; /* so far */
+};
+
+typedef void engine_event_fn(void *arg, const struct engine_event *event);
+
+enum { STOP_STRINGS_MAX = 16 };
+
+struct engine_request {
+    struct prompt_input prompt; /* taken over by engine_submit, whether it succeeds or not */
+    struct sampling sampling;
+    uint32_t max_tokens; /* ≥ 1 */
+    uint32_t min_tokens;
+    bool ignore_eos;
+    bool skip_special;                 /* leave special tokens out of the text (normally true) */
+    struct str stop[STOP_STRINGS_MAX]; /* copied; the match is not part of the text */
+    size_t stop_count;
+    engine_event_fn *on_event;
+    void *arg;
+};
+
+/* Queues a sequence. On success exactly one event with finish ≠ NONE will follow, and the handle is
+ * valid until the caller gives it back by sequence_release, which must not be called from on_event.
+ * Codes: context_length_exceeded (prompt does not fit), queue_full, memory_full, draining. */
+MUST_CHECK enum status engine_submit(struct engine *engine, struct engine_request *request,
+                                     struct sequence **out, struct reason *why);
+
+/* Asks a sequence to stop; it still gets its last event. Any thread; harmless when finished. */
+void sequence_cancel(struct sequence *sequence);
+void sequence_release(struct sequence *sequence); /* takes NULL; cancels first if still running */
+
+struct engine_figures {
+    uint32_t running, waiting;
+    uint64_t kv_pages, kv_pages_used;
+    uint64_t prompt_tokens, output_tokens; /* since the start */
+    int threads;
+    const char *kernels;
+    uint32_t context;
+};
+
+void engine_figures_read(const struct engine *engine, struct engine_figures *out);
+const struct model *engine_model(const struct engine *engine);

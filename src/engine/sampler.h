@@ -1,0 +1,33 @@
+/* From logits to the next token (specification 8; order as in vLLM: penalties, temperature, min_p,
+ * top_k, top_p). */
+#pragma once
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sampling {
+    float temperature;                         /* < 1e-5: greedy */
+    float top_p;                               /* 1: off */
+    float min_p;                               /* 0: off */
+    uint32_t top_k;                            /* 0: off */
+    float repetition_penalty;                  /* 1: off */
+    float presence_penalty, frequency_penalty; /* 0: off */
+    uint64_t seed;
+    bool seeded; /* false: the engine draws a seed */
+};
+
+struct sampler;
+
+MUST_CHECK enum status sampler_create(const struct sampling *sampling, uint32_t vocab_size,
+                                      struct sampler **out, struct reason *why);
+void sampler_destroy(struct sampler *sampler); /* takes NULL */
+
+/* Tells the sampler of a token of the prompt or of the output: the penalties count them. */
+void sampler_see_prompt(struct sampler *sampler, int32_t id);
+void sampler_see_output(struct sampler *sampler, int32_t id);
+
+/* Draws the next id; `logits` (vocab_size floats) is changed. The same seed and logits give the
+ * same draws. */
+int32_t sampler_next(struct sampler *sampler, float *logits);

@@ -1,0 +1,52 @@
+/* Whole operations: kernels spread over a thread pool.
+ *
+ * A `struct compute` is a kernels table, a pool and scratch memory. One job at a time: it belongs
+ * to one thread (the scheduler). Nothing here allocates after compute_create. Matrices are
+ * row-major F32 unless said. */
+#pragma once
+
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "os/pool.h"
+
+struct compute;
+
+struct compute_limits {
+    size_t max_rows; /* most rows of X in one matmul (larger ones are done in blocks) */
+    size_t max_cols; /* most columns of a weight matrix */
+};
+
+/* threads ≥ 1. */
+MUST_CHECK enum status compute_create(int threads, struct compute_limits limits,
+                                      struct compute **out, struct reason *why);
+void compute_destroy(struct compute *compute); /* takes NULL */
+const struct kernels *compute_kernels(const struct compute *compute);
+struct pool *compute_pool(struct compute *compute);
+
+/* y[n, w->rows] = x[n, w->cols] · Wᵀ + bias. y must not overlap x. Few rows take the
+ * bandwidth-bound path (gemv), many the packed GEMM. */
+void matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n, float *y);
+
+/* Row-wise kernels over x[n, dim], threads sharing the rows. bias NULL in norm_rows: RMSNorm. */
+void norm_rows(struct compute *compute, float *out, const float *x, size_t n, size_t dim,
+               const float *weight, const float *bias, float eps);
+void gelu_tanh_rows(struct compute *compute, float *x, size_t n, size_t dim);
+void gelu_erf_rows(struct compute *compute, float *x, size_t n, size_t dim);
+void silu_mul_rows(struct compute *compute, float *gate, const float *up, size_t n, size_t dim);
+
+/* Bidirectional attention of one segment (vision). q, k, v point at [n, heads·d] slices of rows of
+ * `stride` floats; out[n, heads·d]. */
+void attention_full(struct compute *compute, float *out, const float *q, const float *k,
+                    const float *v, size_t stride, size_t n, size_t heads, size_t d, float scale);
+
+/* Causal attention of one batch over paged K and V (text). Row r of q and out is [heads·d]; it sees
+ * the first `visible` tokens of its sequence. Pages hold page_tokens tokens: K and V of one page
+ * and kv head are [page_tokens, d], contiguous; kv head g starts at g · page_tokens · d. */
+struct attention_row {
+    const float *const *k_pages, *const *v_pages; /* of the row's sequence, this layer */
+    uint32_t visible;                             /* ≥ 1 */
+};
+
+void attention_paged(struct compute *compute, float *out, const float *q,
+                     const struct attention_row *rows, size_t n, size_t heads, size_t kv_heads,
+                     size_t d, size_t page_tokens, float scale);

@@ -1,0 +1,66 @@
+/* The two official chat templates, Instruct and Thinking, in C (specification 3).
+ *
+ * A rendered prompt is a list of pieces, so that text of a request can never become a control
+ * token: only TEMPLATE pieces are parsed for markers; the pieces between two markers are
+ * tokenised together with added tokens off. */
+#pragma once
+
+#include "base/arena.h"
+#include "model/tokenizer.h"
+#include "json/json.h"
+
+enum template_kind { TEMPLATE_INSTRUCT, TEMPLATE_THINKING };
+
+/* Which template a checkpoint directory ships (chat_template.json, chat_template.jinja, or
+ * tokenizer_config.json), by the text's SHA-free comparison of known forms. *known is false if the
+ * text is neither; kind is then the nearer one. Codes: missing_file bad_tokenizer. */
+MUST_CHECK enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
+                                            struct reason *why);
+
+/* What a piece of the rendered prompt is. */
+enum piece_kind {
+    PIECE_MARKER, /* a marker that the template wrote: <|im_start|>, <think>, … */
+    PIECE_TEXT,   /* everything else */
+    PIECE_IMAGE,  /* one <|image_pad|>, to be repeated */
+    PIECE_VIDEO,  /* one <|video_pad|>, between its two markers */
+};
+
+struct piece {
+    enum piece_kind kind;
+    struct str text; /* as rendered */
+};
+
+struct prompt {
+    struct piece *pieces;
+    size_t count, cap;
+    uint32_t images, videos;
+    struct arena *arena; /* borrowed: holds pieces and texts */
+};
+
+struct template_options {
+    bool add_generation_prompt, add_vision_id;
+};
+
+/* Renders `messages` (a JSON array in OpenAI's or Hugging Face's shape; `tools` a JSON array or
+ * NULL). The JSON must be valid for the API (the caller checked it): unknown roles are dropped as
+ * the templates do. */
+MUST_CHECK enum status chat_template_render(enum template_kind kind, const struct json *messages,
+                                            const struct json *tools,
+                                            struct template_options options, struct arena *arena,
+                                            struct prompt *out, struct reason *why);
+
+/* Token ids of a prompt. image_tokens[i] copies of <|image_pad|> for image i. Video j is replaced
+ * by its timestamps and pads (3.6): frame groups with times and pads each. */
+struct video_layout {
+    const double *times; /* [groups] seconds */
+    uint32_t groups, tokens_per_group;
+    bool keep_outer; /* transformers 5.x: keep the outer <|vision_start|>…<|vision_end|> */
+};
+
+MUST_CHECK enum status prompt_tokens(const struct prompt *prompt, const struct tokenizer *tokenizer,
+                                     const uint32_t *image_tokens,
+                                     const struct video_layout *videos, struct token_list *out,
+                                     struct reason *why);
+
+/* The prompt as one string (tests, /tokenize). */
+void prompt_text(const struct prompt *prompt, struct buf *out);

@@ -1,0 +1,40 @@
+/* Weights as named tensors, mapped from files.
+ *
+ * Now: Hugging Face directories (model.safetensors, or shards with an index). A tensor's bytes stay
+ * in the mapping; nothing is copied. Opening checks each file's header completely: lengths, offsets
+ * in range, no overlap, sizes equal to shape × dtype. */
+#pragma once
+
+#include "base/status.h"
+#include "base/str.h"
+#include "kernels/matrix.h"
+
+#include <stdint.h>
+
+enum { TENSOR_DIMS_MAX = 5 };
+
+struct tensor {
+    const char *name; /* as the checkpoint spells it; owned by the checkpoint */
+    const char *file; /* the file it is in */
+    enum dtype dtype;
+    uint32_t dims;
+    uint64_t shape[TENSOR_DIMS_MAX]; /* row-major, last index fastest */
+    const void *data;                /* in the mapping; aligned to the dtype */
+    uint64_t bytes;
+};
+
+struct checkpoint;
+
+/* Opens a directory. Codes: missing_file unreadable truncated bad_header bad_index overlapping
+ * wrong_size wrong_dtype not_a_checkpoint missing_tensor (named by the index, absent in its shard).
+ */
+MUST_CHECK enum status checkpoint_open(const char *dir, struct checkpoint **out,
+                                       struct reason *why);
+void checkpoint_close(struct checkpoint *checkpoint); /* takes NULL */
+
+size_t checkpoint_count(const struct checkpoint *checkpoint);
+const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t index);
+const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);
+uint64_t checkpoint_bytes(const struct checkpoint *checkpoint);
+
+const char *dtype_name(enum dtype dtype);
