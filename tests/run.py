@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Runs the whole suite: structure, unit and scenario tests, sanitizers, fuzzers.
+
+Each step prints one line; a failure prints the end of its log. The last line is
+"N passed, N failed" (", N skipped" when the processor lacks what a test needs).
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+FUZZ_SECONDS = 5
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, ok):
+        if ok:
+            self.passed += 1
+        else:
+            self.failed += 1
+
+
+def run(command, log, env=None, timeout=1500):
+    """Runs a command with its output in a log file; returns its exit status."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as out:
+        try:
+            return subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+                                  stdin=subprocess.DEVNULL, env=env, timeout=timeout,
+                                  check=False).returncode
+        except subprocess.TimeoutExpired:
+            return 124
+        except FileNotFoundError as error:
+            out.write(str(error).encode())
+            return 127
+
+
+def tail(log, lines=30):
+    text = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in text[-lines:]:
+        print("    | " + line)
+
+
+def step(tally, name, command, env=None, timeout=1500):
+    """One command that is one test."""
+    log = LOGS / (name.replace("/", "-").replace(" ", "-") + ".log")
+    begin = time.monotonic()
+    ok = run(command, log, env, timeout) == 0
+    print(f"{'ok  ' if ok else 'FAIL'} {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+    if not ok:
+        tail(log)
+    tally.add(ok)
+    return ok
+
+
+def build(directory, options, env=None):
+    """Configures once and builds; True if it worked."""
+    log = LOGS / f"{directory}-build.log"
+    begin = time.monotonic()
+    if not (ROOT / directory / "build.ninja").exists():
+        if run(["meson", "setup", directory, *options], log, env) != 0:
+            print(f"FAIL set up {directory}")
+            tail(log)
+            return False
+    elif run(["meson", "configure", directory, *[o for o in options if o.startswith("-D")]], log,
+             env) != 0:
+        tail(log)
+        return False
+    ok = run(["ninja", "-C", directory], log, env) == 0
+    print(f"{'ok  ' if ok else 'FAIL'} build {directory} ({time.monotonic() - begin:.1f} s)",
+          flush=True)
+    if not ok:
+        tail(log)
+    return ok
+
+
+def meson_tests(tally, directory, arguments=(), env=None, timeout_multiplier=1):
+    """Runs the tests of one build directory; counts each."""
+    log = LOGS / f"{directory}-tests.log"
+    begin = time.monotonic()
+    results = ROOT / directory / "meson-logs" / "testlog.json"
+    results.unlink(missing_ok=True)
+    run(["meson", "test", "-C", directory, "--print-errorlogs", "-t", str(timeout_multiplier),
+         *arguments], log, env)
+    rows = []
+    if results.exists():
+        rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    counts = {"OK": 0, "SKIP": 0}
+    for row in rows:
+        result = row["result"]
+        counts[result] = counts.get(result, 0) + 1
+        if result not in ("OK", "SKIP", "EXPECTEDFAIL"):
+            print(f"FAIL {directory}: {row['name']} ({result}, {row['duration']:.1f} s)")
+            for line in (row.get("stdout", "") + row.get("stderr", "")).splitlines()[-30:]:
+                print("    | " + line)
+    failed = len(rows) - counts["OK"] - counts["SKIP"] - counts.get("EXPECTEDFAIL", 0)
+    if not rows:
+        print(f"FAIL {directory}: no test ran")
+        tail(log)
+        failed = 1
+    tally.passed += counts["OK"] + counts.get("EXPECTEDFAIL", 0)
+    tally.skipped += counts["SKIP"]
+    tally.failed += failed
+    print(f"{'ok  ' if not failed else 'FAIL'} tests in {directory}: {counts['OK']} passed, "
+          f"{failed} failed, {counts['SKIP']} skipped ({time.monotonic() - begin:.1f} s)",
+          flush=True)
+
+
+def structure(tally):
+    step(tally, "structure", [sys.executable, "tests/lint.py"])
+    step(tally, "lint finds faults", [sys.executable, "tests/lint_test.py"])
+    sources = subprocess.run(["git", "ls-files", "src/*.[ch]", "include/*.h", "tests/*.[ch]",
+                              "examples/*.[ch]"], cwd=ROOT, text=True, capture_output=True,
+                             check=True).stdout.split()
+    sources = [s for s in sources if not s.endswith("_tables.c")]
+    step(tally, "format", ["clang-format-14", "--dry-run", "--Werror", *sources])
+
+
+def release(tally):
+    if build("build", ["-Dtests=true"]):
+        meson_tests(tally, "build")
+    else:
+        tally.add(False)
+
+
+def sanitizers(tally):
+    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0",
+               UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
+    common = ["--buildtype=debugoptimized", "-Dwerror=false", "-Db_lundef=false", "-Dtests=true"]
+    if build("build-asan", [*common, "-Db_sanitize=address,undefined"]):
+        meson_tests(tally, "build-asan", env=env, timeout_multiplier=6)
+    else:
+        tally.add(False)
+    if build("build-tsan", [*common, "-Db_sanitize=thread"]):
+        meson_tests(tally, "build-tsan", ["--suite", "threads"], timeout_multiplier=10)
+    else:
+        tally.add(False)
+
+
+def fuzz(tally):
+    listing = subprocess.run(["fuzz/run", "--list"], cwd=ROOT, text=True, capture_output=True,
+                             check=False)
+    names = listing.stdout.split()
+    if listing.returncode != 0 or not names:
+        print("FAIL fuzz targets could not be built")
+        print(listing.stderr[-2000:])
+        tally.add(False)
+        return
+    for name in names:
+        step(tally, f"fuzz {name}", ["fuzz/run", name, "--seconds", str(FUZZ_SECONDS)])
+
+
+def first_run(tally):
+    step(tally, "./run --once", ["./run", "--port", "18431", "--once"])
+
+
+STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "fuzz": fuzz,
+         "run": first_run}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./test", description=__doc__)
+    parser.add_argument("steps", nargs="*", metavar="STEP",
+                        help="any of: " + ", ".join(STEPS) + " (default: all)")
+    arguments = parser.parse_args()
+    unknown = [s for s in arguments.steps if s not in STEPS]
+    if unknown:
+        parser.error(f"there is no step {unknown[0]}; there are: {', '.join(STEPS)}")
+    tally = Tally()
+    begin = time.monotonic()
+    for name in arguments.steps or STEPS:
+        STEPS[name](tally)
+    print(f"{time.monotonic() - begin:.0f} s in all; logs in {LOGS.relative_to(ROOT)}")
+    print(f"{tally.passed} passed, {tally.failed} failed" +
+          (f", {tally.skipped} skipped" if tally.skipped else ""))
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
