@@ -14,7 +14,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
-FUZZ_SECONDS = 5
 
 
 class Tally:
@@ -139,31 +138,9 @@ def sanitizers(tally):
         meson_tests(tally, "build-asan", env=env, timeout_multiplier=6)
     else:
         tally.add(False)
-    if build("build-tsan", [*common, "-Db_sanitize=thread"]):
-        meson_tests(tally, "build-tsan", ["--suite", "threads"], timeout_multiplier=10)
-    else:
-        tally.add(False)
 
 
-def fuzz(tally):
-    listing = subprocess.run(["fuzz/run", "--list"], cwd=ROOT, text=True, capture_output=True,
-                             check=False)
-    names = listing.stdout.split()
-    if listing.returncode != 0 or not names:
-        print("FAIL fuzz targets could not be built")
-        print(listing.stderr[-2000:])
-        tally.add(False)
-        return
-    for name in names:
-        step(tally, f"fuzz {name}", ["fuzz/run", name, "--seconds", str(FUZZ_SECONDS)])
-
-
-def first_run(tally):
-    step(tally, "./run --once", ["./run", "--port", "18431", "--once"])
-
-
-STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "fuzz": fuzz,
-         "run": first_run}
+STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers}
 
 
 def main():
