@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* Shape of the packed GEMM micro-kernel: it makes MR rows of Y times NR columns. */
+/* Bounds of gemm_mr and gemm_nr. */
 enum { GEMM_MR_MAX = 16, GEMM_NR_MAX = 64 };
 
 struct kernels {
@@ -28,32 +28,45 @@ struct kernels {
     /* Rotates the pairs (x[i], x[i+half]) by (cos[i], sin[i]), i < half; in place. */
     void (*rope)(float *x, const float *cos, const float *sin, size_t half);
 
-    /* y[r] = sum over c of W[r,c] · x[c], r < rows: the decode product. One per dtype. */
-    void (*gemv[DTYPE_COUNT])(float *y, const void *w, const float *x, size_t rows, size_t cols);
+    /* The decode product, one per dtype: y[i·ldy + r] = sum over c of W[r,c] · x[i·cols + c] for
+     * i < n and r < rows. Reads the weights from memory once, whatever n is; meant for small n. */
+    void (*gemv[DTYPE_COUNT])(float *y, size_t ldy, const void *w, const float *x, size_t n,
+                              size_t rows, size_t cols);
 
     /* dst[n] F32 = src[n] of the dtype. */
     void (*to_f32[DTYPE_COUNT])(float *dst, const void *src, size_t n);
 
-    /* C[mr × nr] (+)= A panel [k][mr] · B panel [k][nr], both packed F32; ldc floats per row of C;
-     * only `m` ≤ mr rows and `n` ≤ nr columns of C are written. accumulate: add to C. */
+    /* Panels of the packed GEMM. pack_a: panel[k][gemm_mr] = x[m][k] transposed, x rows ldx floats
+     * apart. pack_b: panel[k][gemm_nr] = w[n][k] transposed, w rows ldw elements of the dtype
+     * apart. Columns past m ≤ gemm_mr or n ≤ gemm_nr are zero. */
+    void (*pack_a)(float *panel, const float *x, size_t ldx, size_t m, size_t k);
+    void (*pack_b[DTYPE_COUNT])(float *panel, const void *w, size_t ldw, size_t n, size_t k);
+    /* C[m × n] (+)= A panel · B panel over k, m ≤ gemm_mr, n ≤ gemm_nr; ldc floats per row of C;
+     * nothing else of C is touched. accumulate: add to C. b is 64-byte aligned. */
     void (*gemm_micro)(float *c, size_t ldc, const float *a, const float *b, size_t k, size_t m,
                        size_t n, int accumulate);
     size_t gemm_mr, gemm_nr;
 
-    /* Online softmax over one block of keys (tiled attention, Milakov & Gimelshein 2018; Dao et
-     * al. 2022). For each of `nq` queries q[i] (d floats, row stride ldq): scores s_j = scale ·
-     * q·k_j for the first visible[i] ≤ nk keys (visible NULL: all), then the running maximum
-     * max[i], sum[i] and acc[i][d] (row stride d) are updated. max starts at -INFINITY, sum and
-     * acc at 0. K and V rows have strides ldk and ldv. nk ≤ ATTEND_KEYS_MAX. */
+    /* One step of the online softmax of one query (Milakov & Gimelshein 2018): with m the maximum
+     * of *max and scale · s[i], s[i] becomes exp(scale · s[i] - m), *max becomes m, *sum becomes
+     * *sum · r + sum of s[i]. Returns r = exp(old max - m), by which earlier output is to be
+     * multiplied. n ≥ 1; *max starts at -INFINITY, *sum at 0. */
+    float (*softmax_step)(float *s, size_t n, float scale, float *max, float *sum);
+    void (*scale)(float *x, size_t n, float factor); /* x *= factor */
+
+    /* Attention of few queries (decode) over one block of keys. For each of `nq` queries q[i]
+     * (d floats, row stride ldq): scores s_j = scale · q·k_j for all nk keys, then softmax_step,
+     * and acc[i][d] (row stride d), 0 at the start, collects the weighted V. K and V rows have
+     * strides ldk and ldv. 1 ≤ nk ≤ ATTEND_KEYS_MAX, nq ≤ ATTEND_QUERIES_MAX. */
     void (*attend)(float *acc, float *max, float *sum, const float *q, size_t ldq, size_t nq,
-                   const float *k, size_t ldk, const float *v, size_t ldv, size_t nk,
-                   const uint32_t *visible, size_t d, float scale);
+                   const float *k, size_t ldk, const float *v, size_t ldv, size_t nk, size_t d,
+                   float scale);
 };
 
-enum { ATTEND_KEYS_MAX = 128, ATTEND_DIM_MAX = 256 };
+enum { ATTEND_KEYS_MAX = 128, ATTEND_QUERIES_MAX = 8, ATTEND_DIM_MAX = 256 };
 
-/* The best table for this processor under os/cpu.h's mask; static storage. */
-const struct kernels *kernels_select(void);
+/* The best table for this processor under os/cpu.h's mask. */
+void kernels_select(struct kernels *out);
 
 /* The portable table (the reference of the tests). */
-const struct kernels *kernels_portable(void);
+void kernels_portable(struct kernels *out);

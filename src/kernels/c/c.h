@@ -1,0 +1,41 @@
+/* The portable kernels: what each entry of `struct kernels` means, in plain C. */
+#pragma once
+
+#include "kernels/kernels.h"
+
+enum { C_GEMM_MR = 4, C_GEMM_NR = 8 };
+
+void c_rms_norm(float *out, const float *x, const float *w, size_t n, float eps);
+void c_layer_norm(float *out, const float *x, const float *w, const float *b, size_t n, float eps);
+void c_silu_mul(float *gate, const float *up, size_t n);
+void c_gelu_tanh(float *x, size_t n);
+void c_gelu_erf(float *x, size_t n);
+void c_add(float *y, const float *x, size_t n);
+void c_scale(float *x, size_t n, float factor);
+void c_rope(float *x, const float *cos, const float *sin, size_t half);
+
+void c_f32_to_f32(float *dst, const void *src, size_t n);
+void c_f16_to_f32(float *dst, const void *src, size_t n);
+void c_bf16_to_f32(float *dst, const void *src, size_t n);
+
+void c_gemv_f32(float *y, size_t ldy, const void *w, const float *x, size_t n, size_t rows,
+                size_t cols);
+void c_gemv_f16(float *y, size_t ldy, const void *w, const float *x, size_t n, size_t rows,
+                size_t cols);
+void c_gemv_bf16(float *y, size_t ldy, const void *w, const float *x, size_t n, size_t rows,
+                 size_t cols);
+
+void c_pack_a(float *panel, const float *x, size_t ldx, size_t m, size_t k);
+void c_pack_b_f32(float *panel, const void *w, size_t ldw, size_t n, size_t k);
+void c_pack_b_f16(float *panel, const void *w, size_t ldw, size_t n, size_t k);
+void c_pack_b_bf16(float *panel, const void *w, size_t ldw, size_t n, size_t k);
+void c_gemm_micro(float *c, size_t ldc, const float *a, const float *b, size_t k, size_t m,
+                  size_t n, int accumulate);
+
+float c_softmax_step(float *s, size_t n, float scale, float *max, float *sum);
+void c_attend(float *acc, float *max, float *sum, const float *q, size_t ldq, size_t nq,
+              const float *k, size_t ldk, const float *v, size_t ldv, size_t nk, size_t d,
+              float scale);
+
+/* a · b in eight partial sums, which keeps the rounding error of long rows small. */
+float c_dot(const float *a, const float *b, size_t n);

@@ -1,0 +1,26 @@
+#include "kernels/c/c.h"
+#include "kernels/variants.h"
+
+void kernels_fill_c(struct kernels *kernels)
+{
+    *kernels = (struct kernels){
+        .name = "c",
+        .rms_norm = c_rms_norm,
+        .layer_norm = c_layer_norm,
+        .silu_mul = c_silu_mul,
+        .gelu_tanh = c_gelu_tanh,
+        .gelu_erf = c_gelu_erf,
+        .add = c_add,
+        .rope = c_rope,
+        .gemv = {c_gemv_f32, c_gemv_f16, c_gemv_bf16},
+        .to_f32 = {c_f32_to_f32, c_f16_to_f32, c_bf16_to_f32},
+        .pack_a = c_pack_a,
+        .pack_b = {c_pack_b_f32, c_pack_b_f16, c_pack_b_bf16},
+        .gemm_micro = c_gemm_micro,
+        .gemm_mr = C_GEMM_MR,
+        .gemm_nr = C_GEMM_NR,
+        .softmax_step = c_softmax_step,
+        .scale = c_scale,
+        .attend = c_attend,
+    };
+}

@@ -1,0 +1,74 @@
+#include "kernels/compute.h"
+
+#include <stdlib.h>
+
+enum { ALIGNMENT = 64, ALIGNMENT_FLOATS = ALIGNMENT / sizeof(float) };
+
+static float *alloc_floats(size_t rows, size_t cols, struct reason *why)
+{
+    size_t count, bytes;
+    if (__builtin_mul_overflow(rows, cols, &count) ||
+        __builtin_mul_overflow(round_up(count, ALIGNMENT_FLOATS), sizeof(float), &bytes)) {
+        (void)reason_no_memory(why, SIZE_MAX);
+        return NULL;
+    }
+    float *floats = aligned_alloc(ALIGNMENT, bytes);
+    if (!floats)
+        (void)reason_no_memory(why, bytes);
+    return floats;
+}
+
+/* A panel of GEMM_NR_MAX columns too many, so that a block may end anywhere in its last panel. */
+static size_t gemm_scratch_floats(void)
+{
+    return (size_t)GEMM_DEPTH * (GEMM_ROWS + GEMM_NR_MAX);
+}
+
+enum status compute_create(int threads, struct compute_limits limits, struct compute **out,
+                           struct reason *why)
+{
+    struct compute *compute = calloc(1, sizeof *compute);
+    if (!compute)
+        return reason_no_memory(why, sizeof *compute);
+    kernels_select(&compute->kernels);
+    compute->limits = limits;
+    enum status status = pool_create(threads, &compute->pool, why);
+    if (status != STATUS_OK)
+        goto failed;
+    const size_t attention = attention_scratch_floats(&compute->kernels);
+    const size_t gemm = gemm_scratch_floats();
+    compute->scratch_floats = round_up(attention > gemm ? attention : gemm, ALIGNMENT_FLOATS);
+    status = STATUS_NO_MEMORY;
+    compute->scratch =
+        alloc_floats((size_t)pool_threads(compute->pool), compute->scratch_floats, why);
+    if (!compute->scratch)
+        goto failed;
+    compute->packed_x = alloc_floats(limits.max_rows + GEMM_MR_MAX, limits.max_cols, why);
+    if (!compute->packed_x)
+        goto failed;
+    *out = compute;
+    return STATUS_OK;
+failed:
+    compute_destroy(compute);
+    return status;
+}
+
+void compute_destroy(struct compute *compute)
+{
+    if (!compute)
+        return;
+    pool_destroy(compute->pool);
+    free(compute->packed_x);
+    free(compute->scratch);
+    free(compute);
+}
+
+const struct kernels *compute_kernels(const struct compute *compute)
+{
+    return &compute->kernels;
+}
+
+struct pool *compute_pool(struct compute *compute)
+{
+    return compute->pool;
+}

@@ -1,0 +1,39 @@
+/* The inside of `struct compute`, shared by the files that implement ops.h. */
+#pragma once
+
+#include "kernels/ops.h"
+
+/* Cache blocking of the packed GEMM (Goto & van de Geijn 2008): a block of GEMM_ROWS weight rows by
+ * GEMM_DEPTH columns is converted to F32 panels that stay in the second-level cache of the thread;
+ * GEMM_BATCH rows of X at a time pass over it. */
+enum { GEMM_DEPTH = 256, GEMM_ROWS = 128, GEMM_BATCH = 192 };
+
+/* Queries of one tile of attention; a multiple of every gemm_mr. */
+enum { ATTEND_TILE = 96 };
+
+struct compute {
+    struct kernels kernels;
+    struct pool *pool;
+    struct compute_limits limits;
+    float *packed_x;       /* panels of X: (max_rows + GEMM_MR_MAX) · max_cols */
+    float *scratch;        /* threads × scratch_floats, each 64-byte aligned */
+    size_t scratch_floats; /* of one thread */
+};
+
+static inline float *compute_scratch(const struct compute *compute, int thread)
+{
+    return compute->scratch + (size_t)thread * compute->scratch_floats;
+}
+
+static inline size_t round_up(size_t n, size_t multiple)
+{
+    return (n + multiple - 1) / multiple * multiple;
+}
+
+static inline size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Floats of scratch that one thread of attention needs. */
+size_t attention_scratch_floats(const struct kernels *kernels);

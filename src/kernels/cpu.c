@@ -1,0 +1,19 @@
+#include "os/cpu.h"
+#include "kernels/variants.h"
+
+void kernels_portable(struct kernels *out)
+{
+    kernels_fill_c(out);
+}
+
+void kernels_select(struct kernels *out)
+{
+    kernels_fill_c(out);
+#ifdef KERNELS_X86
+    const uint32_t flags = cpu_flags();
+    if (flags & CPU_AVX2)
+        kernels_fill_avx2(out);
+    if (flags & CPU_AVX512)
+        kernels_fill_avx512(out);
+#endif
+}

@@ -1,0 +1,245 @@
+#include "base/str.h"
+#include "base/test.h"
+#include "kernels/ops.h"
+
+#include <math.h>
+
+static uint32_t seed = 1;
+
+/* Uniform in [-1, 1). */
+static float random_float(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (float)(int32_t)seed * 0x1p-31f;
+}
+
+static void assert_near(float got, double want, double tolerance)
+{
+    if (!(fabs((double)got - want) <= tolerance))
+        fail_msg("%.9g, but %.9g was expected", (double)got, want);
+}
+
+static float *random_floats(size_t count)
+{
+    float *floats = malloc(count * sizeof *floats);
+    assert_non_null(floats);
+    for (size_t i = 0; i < count; i++)
+        floats[i] = random_float();
+    return floats;
+}
+
+static struct compute *make_compute(int threads)
+{
+    struct compute *compute = NULL;
+    struct reason why;
+    const struct compute_limits limits = {.max_rows = 40, .max_cols = 600};
+    assert_int_equal(compute_create(threads, limits, &compute, &why), STATUS_OK);
+    return compute;
+}
+
+static void check_matmul(struct compute *compute, size_t n, uint32_t rows, uint32_t cols)
+{
+    float *x = random_floats(n * cols), *w = random_floats((size_t)rows * cols);
+    float *bias = random_floats(rows), *y = random_floats(n * rows + 1);
+    const struct matrix matrix = {w, DTYPE_F32, rows, cols, bias};
+    const float guard = y[n * rows];
+    matmul(compute, &matrix, x, n, y);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t r = 0; r < rows; r++) {
+            double want = (double)bias[r];
+            for (size_t c = 0; c < cols; c++)
+                want += (double)x[i * cols + c] * (double)w[r * cols + c];
+            assert_near(y[i * rows + r], want, 1e-5 + 3e-7 * cols);
+        }
+    }
+    assert_true(y[n * rows] == guard);
+    free(x), free(w), free(bias), free(y);
+}
+
+static void multiplies(void **state)
+{
+    (void)state;
+    static const size_t batches[] = {1, 2, 6, 7, 13, 40, 41, 100};
+    static const uint32_t shapes[][2] = {{1, 1}, {3, 5}, {16, 64}, {129, 257}, {200, 600}};
+    for (int threads = 1; threads <= 3; threads += 2) {
+        struct compute *compute = make_compute(threads);
+        for (size_t b = 0; b < ARRAY_LEN(batches); b++)
+            for (size_t s = 0; s < ARRAY_LEN(shapes); s++)
+                check_matmul(compute, batches[b], shapes[s][0], shapes[s][1]);
+        compute_destroy(compute);
+    }
+}
+
+/* One query over `visible` keys, k and v `ld` floats apart, in double. */
+static void naive_attention(double *out, const float *q, const float *k, const float *v, size_t ld,
+                            size_t visible, size_t d, double scale)
+{
+    double *s = malloc(visible * sizeof *s), highest = -1e300, sum = 0;
+    assert_non_null(s);
+    for (size_t j = 0; j < visible; j++) {
+        s[j] = 0;
+        for (size_t e = 0; e < d; e++)
+            s[j] += (double)q[e] * (double)k[j * ld + e] * scale;
+        highest = fmax(highest, s[j]);
+    }
+    for (size_t j = 0; j < visible; j++)
+        sum += s[j] = exp(s[j] - highest);
+    for (size_t e = 0; e < d; e++) {
+        out[e] = 0;
+        for (size_t j = 0; j < visible; j++)
+            out[e] += s[j] / sum * (double)v[j * ld + e];
+    }
+    free(s);
+}
+
+static void check_full(struct compute *compute, size_t n, size_t heads, size_t d)
+{
+    const size_t stride = 3 * heads * d;
+    float *qkv = random_floats(n * stride), *out = random_floats(n * heads * d + 1);
+    const float guard = out[n * heads * d];
+    const float *q = qkv, *k = qkv + heads * d, *v = k + heads * d;
+    attention_full(compute, out, q, k, v, stride, n, heads, d, 0.7f);
+    double want[ATTEND_DIM_MAX];
+    for (size_t i = 0; i < n; i++) {
+        for (size_t h = 0; h < heads; h++) {
+            naive_attention(want, q + i * stride + h * d, k + h * d, v + h * d, stride, n, d,
+                            (double)0.7f);
+            for (size_t e = 0; e < d; e++)
+                assert_near(out[(i * heads + h) * d + e], want[e], 4e-6);
+        }
+    }
+    assert_true(out[n * heads * d] == guard);
+    free(qkv), free(out);
+}
+
+static void attends_in_both_directions(void **state)
+{
+    (void)state;
+    struct compute *compute = make_compute(2);
+    check_full(compute, 1, 1, 8);
+    check_full(compute, 97, 3, 32);
+    check_full(compute, 260, 2, 72);
+    check_full(compute, 129, 1, 64);
+    check_full(compute, 40, 2, 5);
+    check_full(compute, 130, 1, 256);
+    compute_destroy(compute);
+}
+
+enum { PAGE = 16, SEQUENCES = 2, TOKENS = 333, PAGES = (TOKENS + PAGE - 1) / PAGE };
+
+/* K and V of one sequence: as tokens [TOKENS, kv_heads, d] and cut into pages. */
+struct cache {
+    float *tokens, *paged;
+    const float *pages[PAGES];
+};
+
+static void fill_cache(struct cache *cache, size_t kv_heads, size_t d)
+{
+    cache->tokens = random_floats(TOKENS * kv_heads * d);
+    cache->paged = random_floats(PAGES * PAGE * kv_heads * d);
+    for (size_t p = 0; p < PAGES; p++)
+        cache->pages[p] = cache->paged + p * PAGE * kv_heads * d;
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t g = 0; g < kv_heads; g++)
+            memcpy(cache->paged + ((t / PAGE * kv_heads + g) * PAGE + t % PAGE) * d,
+                   cache->tokens + (t * kv_heads + g) * d, d * sizeof(float));
+}
+
+/* n rows; row i belongs to sequence `of` and sees `visible` tokens. */
+static void check_paged(struct compute *compute, size_t (*rows)[2], size_t n, size_t heads,
+                        size_t kv_heads, size_t d)
+{
+    struct cache k[SEQUENCES], v[SEQUENCES];
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        fill_cache(&k[s], kv_heads, d);
+        fill_cache(&v[s], kv_heads, d);
+    }
+    struct attention_row *all = malloc(n * sizeof *all);
+    assert_non_null(all);
+    for (size_t i = 0; i < n; i++)
+        all[i] =
+            (struct attention_row){k[rows[i][0]].pages, v[rows[i][0]].pages, (uint32_t)rows[i][1]};
+    float *q = random_floats(n * heads * d), *out = random_floats(n * heads * d);
+    attention_paged(compute, out, q, all, n, heads, kv_heads, d, PAGE, 0.3f);
+    double want[ATTEND_DIM_MAX];
+    for (size_t i = 0; i < n; i++) {
+        for (size_t h = 0; h < heads; h++) {
+            const size_t at = h / (heads / kv_heads) * d;
+            naive_attention(want, q + (i * heads + h) * d, k[rows[i][0]].tokens + at,
+                            v[rows[i][0]].tokens + at, kv_heads * d, rows[i][1], d, (double)0.3f);
+            for (size_t e = 0; e < d; e++)
+                assert_near(out[(i * heads + h) * d + e], want[e], 4e-6);
+        }
+    }
+    for (size_t s = 0; s < SEQUENCES; s++)
+        free(k[s].tokens), free(k[s].paged), free(v[s].tokens), free(v[s].paged);
+    free(all), free(q), free(out);
+}
+
+static void attends_over_pages(void **state)
+{
+    (void)state;
+    struct compute *compute = make_compute(2);
+    /* Two decodes, then a prefill of sequence 0 in the middle, then one more row of sequence 1. */
+    size_t rows[140][2] = {{0, TOKENS}, {1, 1}};
+    size_t n = 2;
+    for (size_t visible = 120; visible < 250; visible++, n++)
+        rows[n][1] = visible;
+    rows[n][0] = 1, rows[n++][1] = 17;
+    check_paged(compute, rows, n, 6, 2, 32);
+    check_paged(compute, rows, n, 4, 4, 64);
+    check_paged(compute, rows, 1, 32, 2, 128);
+    check_paged(compute, rows + 2, 20, 100, 1, 16);
+    compute_destroy(compute);
+}
+
+static void treats_rows(void **state)
+{
+    (void)state;
+    enum { N = 37, DIM = 70 };
+    struct compute *compute = make_compute(3);
+    struct kernels c;
+    kernels_portable(&c);
+    float *x = random_floats(N * DIM), *up = random_floats(N * DIM), *w = random_floats(DIM);
+    float *got = random_floats(N * DIM), *want = random_floats(N * DIM);
+    for (size_t i = 0; i < N; i++)
+        c.layer_norm(want + i * DIM, x + i * DIM, w, up, DIM, 1e-6f);
+    norm_rows(compute, got, x, N, DIM, w, up, 1e-6f);
+    c.silu_mul(want, up, N * DIM);
+    silu_mul_rows(compute, got, up, N, DIM);
+    c.gelu_tanh(want, N * DIM);
+    gelu_tanh_rows(compute, got, N, DIM);
+    for (size_t i = 0; i < N * DIM; i++)
+        assert_near(got[i], (double)want[i], 1e-5);
+    for (size_t i = 0; i < N; i++)
+        c.rms_norm(want + i * DIM, x + i * DIM, w, DIM, 1e-6f);
+    norm_rows(compute, got, x, N, DIM, w, NULL, 1e-6f);
+    c.gelu_erf(want, N * DIM);
+    gelu_erf_rows(compute, got, N, DIM);
+    for (size_t i = 0; i < N * DIM; i++)
+        assert_near(got[i], (double)want[i], 1e-5);
+    free(x), free(up), free(w), free(got), free(want);
+    compute_destroy(compute);
+}
+
+static void refuses_what_does_not_fit_in_memory(void **state)
+{
+    (void)state;
+    struct compute *compute = NULL;
+    struct reason why;
+    const struct compute_limits limits = {.max_rows = SIZE_MAX / 64, .max_cols = 1u << 20};
+    assert_int_equal(compute_create(1, limits, &compute, &why), STATUS_NO_MEMORY);
+    assert_null(compute);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(multiplies),
+        cmocka_unit_test(attends_in_both_directions),
+        cmocka_unit_test(attends_over_pages),
+        cmocka_unit_test(treats_rows),
+        cmocka_unit_test(refuses_what_does_not_fit_in_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

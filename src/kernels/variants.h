@@ -1,0 +1,8 @@
+/* Who fills the table: each instruction set overwrites the entries that it does better. */
+#pragma once
+
+#include "kernels/kernels.h"
+
+void kernels_fill_c(struct kernels *kernels);
+void kernels_fill_avx2(struct kernels *kernels);
+void kernels_fill_avx512(struct kernels *kernels);
