@@ -8,6 +8,7 @@
 
 #include "engine/prompt.h"
 #include "engine/sampler.h"
+#include "engine/text_stream.h"
 
 struct engine;
 struct sequence;
@@ -17,8 +18,10 @@ struct engine_options {
     uint32_t context;        /* most tokens of one sequence; 0: 32768 or the model's, if less */
     uint32_t max_sequences;  /* running at once; 0: 16 */
     uint32_t max_waiting;    /* queued beyond those; 0: 256 */
-    uint32_t prefill_chunk;  /* token budget of one step; 0: 512 */
+    uint32_t prefill_chunk;  /* prompt tokens of one step; 0: 512 */
     uint64_t kv_cache_bytes; /* 0: 2 GiB, or what one full context needs, if less */
+    uint64_t picture_bytes;  /* of the pictures of all sequences, and of the work on one of them;
+                              * 0: a quarter of the machine's memory */
 };
 
 /* The model is borrowed and must outlive the engine. Codes: memory_full. */
@@ -41,8 +44,6 @@ struct engine_event {
 
 typedef void engine_event_fn(void *arg, const struct engine_event *event);
 
-enum { STOP_STRINGS_MAX = 16 };
-
 struct engine_request {
     struct prompt_input prompt; /* taken over by engine_submit, whether it succeeds or not */
     struct sampling sampling;
@@ -57,14 +58,17 @@ struct engine_request {
 };
 
 /* Queues a sequence. On success exactly one event with finish ≠ NONE will follow, and the handle is
- * valid until the caller gives it back by sequence_release, which must not be called from on_event.
- * Codes: context_length_exceeded (prompt does not fit), queue_full, memory_full, draining. */
+ * valid until the caller gives it back by sequence_release, also after engine_destroy.
+ * Codes: context_length_exceeded (prompt does not fit), queue_full, memory_full, draining,
+ * invalid_value (an empty prompt, or one that does not match its pictures). */
 MUST_CHECK enum status engine_submit(struct engine *engine, struct engine_request *request,
                                      struct sequence **out, struct reason *why);
 
 /* Asks a sequence to stop; it still gets its last event. Any thread; harmless when finished. */
 void sequence_cancel(struct sequence *sequence);
-void sequence_release(struct sequence *sequence); /* takes NULL; cancels first if still running */
+/* Cancels if still running, and then waits for the last event: no event comes after it. Must not be
+ * called from on_event. Takes NULL. */
+void sequence_release(struct sequence *sequence);
 
 struct engine_figures {
     uint32_t running, waiting;
@@ -72,7 +76,7 @@ struct engine_figures {
     uint64_t prompt_tokens, output_tokens; /* since the start */
     int threads;
     const char *kernels;
-    uint32_t context;
+    uint32_t context; /* most tokens of one sequence: as asked, or as the KV cache holds */
 };
 
 void engine_figures_read(const struct engine *engine, struct engine_figures *out);

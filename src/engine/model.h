@@ -21,7 +21,8 @@ struct model {
 typedef void model_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 /* Loads a checkpoint directory. Touches every weight page, so that the first token is not slow.
- * Codes: those of checkpoint.h, config.h, weights.h, tokenizer.h. */
+ * Codes: those of checkpoint.h, config.h, weights.h, tokenizer.h; bad_config if the parts do not
+ * fit each other. */
 MUST_CHECK enum status model_load(const char *path, model_progress_fn *progress, void *arg,
                                   struct model **out, struct reason *why);
 void model_destroy(struct model *model); /* takes NULL */

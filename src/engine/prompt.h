@@ -42,9 +42,17 @@ struct prompt_request {
     size_t video_count;
 };
 
-/* Any thread. On failure nothing is left in *out. */
+/* Any thread. On failure nothing is left in *out. Codes: those of chat_template.h and resize.h,
+ * invalid_value, context_length_exceeded (the pictures alone are too many tokens), memory_full. */
 MUST_CHECK enum status prompt_build(const struct model *model, const struct prompt_request *request,
                                     struct prompt_input *out, struct reason *why);
+
+/* The second half of prompt_build: a rendered prompt with the request's pictures and videos
+ * (messages, tools and options are not looked at). */
+MUST_CHECK enum status prompt_build_rendered(const struct model *model,
+                                             const struct prompt *rendered,
+                                             const struct prompt_request *request,
+                                             struct prompt_input *out, struct reason *why);
 
 /* A prompt without template: text only (completions). */
 MUST_CHECK enum status prompt_build_text(const struct model *model, struct str text,

@@ -31,3 +31,14 @@ void sampler_see_output(struct sampler *sampler, int32_t id);
 /* Draws the next id; `logits` (vocab_size floats) is changed. The same seed and logits give the
  * same draws. */
 int32_t sampler_next(struct sampler *sampler, float *logits);
+
+/* An id that may be drawn. */
+struct candidate {
+    float logit; /* after the penalties */
+    int32_t id;
+    double weight; /* its probability, up to one factor common to all candidates */
+};
+
+/* What sampler_next draws from: applies the penalties to `logits`, and returns how many ids are
+ * left (≥ 1). *out is valid until the next call. */
+uint32_t sampler_candidates(struct sampler *sampler, float *logits, const struct candidate **out);

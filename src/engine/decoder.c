@@ -1,0 +1,262 @@
+#include "engine/decoder.h"
+
+#include "engine/rope.h"
+#include "engine/rows.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct decoder {
+    const struct model *model;
+    struct compute *compute;
+    struct kv_cache *cache;
+    struct decoder_limits limits;
+    struct text_rope rope;
+    decoder_trace_fn *trace;
+    void *trace_arg;
+
+    float *x, *u;                   /* [rows, H] the residual stream; scratch */
+    float *q, *mixed;               /* [rows, heads·d] */
+    float *k, *v;                   /* [rows, kv_heads·d] */
+    float *gate, *up;               /* [rows, I] */
+    float *cos, *sin;               /* [rows, d/2] */
+    float *logits;                  /* [logits_rows, vocab] */
+    struct attention_row *attended; /* [rows] */
+    const float **page_table;       /* [2 · pages]: K and V pages of the batch's sequences */
+};
+
+static size_t query_dim(const struct text_config *c)
+{
+    return (size_t)c->heads * c->head_dim;
+}
+
+static size_t key_dim(const struct text_config *c)
+{
+    return (size_t)c->kv_heads * c->head_dim;
+}
+
+static float *floats(size_t rows, size_t columns)
+{
+    return aligned_array(rows, columns * sizeof(float));
+}
+
+static bool allocate(struct decoder *d)
+{
+    const struct text_config *c = &d->model->config.text;
+    const size_t rows = d->limits.rows;
+    d->x = floats(rows, c->hidden_size);
+    d->u = floats(rows, c->hidden_size);
+    d->q = floats(rows, query_dim(c));
+    d->mixed = floats(rows, query_dim(c));
+    d->k = floats(rows, key_dim(c));
+    d->v = floats(rows, key_dim(c));
+    d->gate = floats(rows, c->intermediate_size);
+    d->up = floats(rows, c->intermediate_size);
+    d->cos = floats(rows, c->head_dim / 2);
+    d->sin = floats(rows, c->head_dim / 2);
+    d->logits = floats(d->limits.logits_rows, c->vocab_size);
+    d->attended = calloc(rows, sizeof *d->attended);
+    d->page_table = calloc(2 * (size_t)kv_cache_pages(d->cache), sizeof *d->page_table);
+    return d->x && d->u && d->q && d->mixed && d->k && d->v && d->gate && d->up && d->cos &&
+           d->sin && d->logits && d->attended && d->page_table;
+}
+
+enum status decoder_create(const struct model *model, struct compute *compute,
+                           struct kv_cache *cache, struct decoder_limits limits,
+                           struct decoder **out, struct reason *why)
+{
+    struct decoder *decoder = calloc(1, sizeof *decoder);
+    if (!decoder)
+        return reason_no_memory(why, sizeof *decoder);
+    decoder->model = model;
+    decoder->compute = compute;
+    decoder->cache = cache;
+    decoder->limits = limits;
+    text_rope_init(&decoder->rope, &model->config.text);
+    if (!allocate(decoder)) {
+        decoder_destroy(decoder);
+        reason_set(why, "memory_full", "There is no memory for batches of %u tokens.",
+                   "内存不足，无法处理每批 %u 个 token。", limits.rows);
+        reason_hint(why, "Use a smaller prefill chunk.", "请减小预填充块的大小。");
+        return STATUS_NO_MEMORY;
+    }
+    *out = decoder;
+    return STATUS_OK;
+}
+
+void decoder_destroy(struct decoder *d)
+{
+    if (!d)
+        return;
+    float *const buffers[] = {d->x,    d->u,  d->q,   d->mixed, d->k,     d->v,
+                              d->gate, d->up, d->cos, d->sin,   d->logits};
+    for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
+        free(buffers[i]);
+    free(d->attended);
+    free(d->page_table);
+    free(d);
+}
+
+void decoder_set_trace(struct decoder *decoder, decoder_trace_fn *trace, void *arg)
+{
+    decoder->trace = trace;
+    decoder->trace_arg = arg;
+}
+
+/* x = the embedding of each token, or its picture's row; and the rotation of each position. */
+static void embed(struct decoder *d, const struct decoder_row *rows, size_t n)
+{
+    const struct matrix *table = &d->model->weights.embed;
+    const size_t dim = table->cols, half = d->rope.half;
+    const struct kernels *kernels = compute_kernels(d->compute);
+    for (size_t r = 0; r < n; r++) {
+        const struct decoder_row *row = &rows[r];
+        float *x = d->x + r * dim;
+        if (row->visual) {
+            memcpy(x, row->visual, dim * sizeof *x);
+        } else {
+            assert(row->token >= 0 && (uint32_t)row->token < table->rows);
+            const size_t offset = (size_t)row->token * dim * dtype_size(table->dtype);
+            kernels->to_f32[table->dtype](x, (const char *)table->data + offset, dim);
+        }
+        text_rope_row(&d->rope, row->position, d->cos + r * half, d->sin + r * half);
+    }
+}
+
+/* Where attention finds K and V of this layer. Rows of one sequence follow each other and share
+ * one run of the table. */
+static void list_pages(struct decoder *d, const struct decoder_row *rows, size_t n, uint32_t layer)
+{
+    const float **at = d->page_table, **keys = NULL, **values = NULL;
+    for (size_t r = 0; r < n; r++) {
+        const struct kv_pages *pages = rows[r].pages;
+        if (r == 0 || pages != rows[r - 1].pages) {
+            keys = at;
+            values = at + pages->count;
+            at = values + pages->count;
+            for (uint32_t p = 0; p < pages->count; p++) {
+                keys[p] = kv_page_keys(d->cache, pages->list[p], layer);
+                values[p] = kv_page_values(d->cache, pages->list[p], layer);
+            }
+        }
+        d->attended[r] = (struct attention_row){keys, values, rows[r].index + 1};
+    }
+}
+
+struct head_job {
+    struct decoder *decoder;
+    const struct text_layer *layer;
+    const struct decoder_row *rows;
+    uint32_t layer_index;
+};
+
+/* q and k: RMSNorm of every head, then the rotation; k and v into the row's slot of the cache. */
+static void finish_heads(void *arg, size_t begin, size_t end, int thread)
+{
+    (void)thread;
+    const struct head_job *job = arg;
+    struct decoder *d = job->decoder;
+    const struct text_config *c = &d->model->config.text;
+    const struct kernels *kernels = compute_kernels(d->compute);
+    const size_t dim = c->head_dim, half = dim / 2;
+    for (size_t r = begin; r < end; r++) {
+        const struct decoder_row *row = &job->rows[r];
+        const float *cos = d->cos + r * half, *sin = d->sin + r * half;
+        for (size_t h = 0; h < c->heads; h++) {
+            float *q = d->q + r * query_dim(c) + h * dim;
+            kernels->rms_norm(q, q, job->layer->q_norm.weight, dim, c->rms_eps);
+            kernels->rope(q, cos, sin, half);
+        }
+        const uint32_t page = row->pages->list[row->index / KV_PAGE_TOKENS];
+        const size_t slot = row->index % KV_PAGE_TOKENS;
+        float *keys = kv_page_keys(d->cache, page, job->layer_index);
+        float *values = kv_page_values(d->cache, page, job->layer_index);
+        for (size_t g = 0; g < c->kv_heads; g++) {
+            const size_t from = r * key_dim(c) + g * dim, to = (g * KV_PAGE_TOKENS + slot) * dim;
+            kernels->rms_norm(keys + to, d->k + from, job->layer->k_norm.weight, dim, c->rms_eps);
+            kernels->rope(keys + to, cos, sin, half);
+            memcpy(values + to, d->v + from, dim * sizeof *values);
+        }
+    }
+}
+
+/* x += attention(norm(x)) */
+static void attention(struct decoder *d, const struct decoder_row *rows, size_t n, uint32_t index)
+{
+    const struct text_layer *layer = &d->model->weights.layers[index];
+    const struct text_config *c = &d->model->config.text;
+    norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->input_norm.weight, NULL,
+              c->rms_eps);
+    matmul(d->compute, &layer->q, d->u, n, d->q);
+    matmul(d->compute, &layer->k, d->u, n, d->k);
+    matmul(d->compute, &layer->v, d->u, n, d->v);
+    struct head_job job = {d, layer, rows, index};
+    pool_run(compute_pool(d->compute), n, 4, finish_heads, &job);
+    list_pages(d, rows, n, index);
+    attention_paged(d->compute, d->mixed, d->q, d->attended, n, c->heads, c->kv_heads, c->head_dim,
+                    KV_PAGE_TOKENS, 1.0f / sqrtf((float)c->head_dim));
+    matmul_add(d->compute, &layer->o, d->mixed, n, d->u, d->x);
+}
+
+/* x += down(silu(gate(norm(x))) · up(norm(x))) */
+static void mlp(struct decoder *d, size_t n, uint32_t index)
+{
+    const struct text_layer *layer = &d->model->weights.layers[index];
+    const struct text_config *c = &d->model->config.text;
+    norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->post_attention_norm.weight, NULL,
+              c->rms_eps);
+    matmul(d->compute, &layer->gate, d->u, n, d->gate);
+    matmul(d->compute, &layer->up, d->u, n, d->up);
+    silu_mul_rows(d->compute, d->gate, d->up, n, c->intermediate_size);
+    matmul_add(d->compute, &layer->down, d->gate, n, d->u, d->x);
+}
+
+/* After layer k the pictures' rows get deepstack feature k. */
+static void add_deepstack(struct decoder *d, const struct decoder_row *rows, size_t n,
+                          uint32_t feature)
+{
+    const size_t dim = d->model->config.text.hidden_size;
+    for (size_t r = 0; r < n; r++)
+        if (rows[r].visual)
+            compute_kernels(d->compute)
+                ->add(d->x + r * dim, rows[r].visual + (feature + 1) * rows[r].plane, dim);
+}
+
+static void trace(const struct decoder *d, int layer, size_t n)
+{
+    if (d->trace)
+        d->trace(d->trace_arg, layer, d->x, n, d->model->config.text.hidden_size);
+}
+
+static float *head(struct decoder *d, const struct decoder_row *rows, size_t n)
+{
+    const size_t dim = d->model->config.text.hidden_size;
+    size_t wanted = 0;
+    for (size_t r = 0; r < n; r++)
+        if (rows[r].wants_logits)
+            memcpy(d->u + wanted++ * dim, d->x + r * dim, dim * sizeof *d->u);
+    assert(wanted <= d->limits.logits_rows);
+    if (wanted > 0) {
+        norm_rows(d->compute, d->u, d->u, wanted, dim, d->model->weights.final_norm.weight, NULL,
+                  d->model->config.text.rms_eps);
+        matmul(d->compute, &d->model->weights.head, d->u, wanted, d->logits);
+    }
+    return d->logits;
+}
+
+float *decoder_forward(struct decoder *decoder, const struct decoder_row *rows, size_t n)
+{
+    assert(n > 0 && n <= decoder->limits.rows);
+    const struct model_config *config = &decoder->model->config;
+    embed(decoder, rows, n);
+    trace(decoder, -1, n);
+    for (uint32_t i = 0; i < config->text.layers; i++) {
+        attention(decoder, rows, n, i);
+        mlp(decoder, n, i);
+        if (i < config->vision.deepstack_count)
+            add_deepstack(decoder, rows, n, i);
+        trace(decoder, (int)i, n);
+    }
+    return head(decoder, rows, n);
+}

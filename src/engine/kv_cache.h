@@ -1,0 +1,48 @@
+/* The KV cache: keys (rotated) and values of all layers, in pages of 32 tokens.
+ *
+ * One block of memory is cut into pages; a page holds 32 tokens of one sequence in every layer. A
+ * sequence owns a list of pages. In a page, K and V of one layer and kv head are [32, head_dim],
+ * contiguous, and the heads of a layer follow each other: what attention_paged reads. Memory that
+ * no sequence used yet is not touched. For the scheduler thread only. */
+#pragma once
+
+#include "base/status.h"
+#include "kernels/matrix.h"
+#include "model/config.h"
+
+#include <stdbool.h>
+
+enum { KV_PAGE_TOKENS = 32 };
+
+struct kv_cache;
+
+/* Bytes of one page of such a model. */
+uint64_t kv_page_bytes(const struct text_config *config, enum dtype dtype);
+
+/* dtype: DTYPE_F32. Codes: memory_full. */
+MUST_CHECK enum status kv_cache_create(const struct text_config *config, enum dtype dtype,
+                                       uint32_t pages, struct kv_cache **out, struct reason *why);
+void kv_cache_destroy(struct kv_cache *cache); /* takes NULL */
+
+uint32_t kv_cache_pages(const struct kv_cache *cache);
+uint32_t kv_cache_free_pages(const struct kv_cache *cache);
+
+static inline uint32_t kv_pages_for(uint32_t tokens)
+{
+    return tokens / KV_PAGE_TOKENS + (tokens % KV_PAGE_TOKENS != 0);
+}
+
+/* The pages of one sequence: token i is in slot i % 32 of list[i / 32]. */
+struct kv_pages {
+    uint32_t *list; /* room for `cap` pages, provided by the sequence */
+    uint32_t count, cap;
+};
+
+/* Makes room for `tokens` tokens (at most 32 · cap). False, and nothing taken, if too few pages
+ * are free. */
+bool kv_pages_grow(struct kv_cache *cache, struct kv_pages *pages, uint32_t tokens);
+void kv_pages_release(struct kv_cache *cache, struct kv_pages *pages);
+
+/* K or V of a whole page in one layer: [kv_heads, 32, head_dim]. */
+float *kv_page_keys(const struct kv_cache *cache, uint32_t page, uint32_t layer);
+float *kv_page_values(const struct kv_cache *cache, uint32_t page, uint32_t layer);

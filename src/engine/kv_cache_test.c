@@ -1,0 +1,96 @@
+#include "engine/kv_cache.h"
+
+#include "base/test.h"
+
+static const struct text_config CONFIG = {.layers = 3, .kv_heads = 2, .head_dim = 8};
+
+static struct kv_cache *create(uint32_t pages)
+{
+    struct kv_cache *cache;
+    assert_int_equal(kv_cache_create(&CONFIG, DTYPE_F32, pages, &cache, NULL), STATUS_OK);
+    return cache;
+}
+
+static void pages_hold_all_layers(void **state)
+{
+    (void)state;
+    assert_int_equal(kv_page_bytes(&CONFIG, DTYPE_F32), 3 * 2 * 2 * 32 * 8 * 4);
+    assert_int_equal(kv_page_bytes(&CONFIG, DTYPE_F16), 3 * 2 * 2 * 32 * 8 * 2);
+    assert_int_equal(kv_pages_for(0), 0);
+    assert_int_equal(kv_pages_for(32), 1);
+    assert_int_equal(kv_pages_for(33), 2);
+}
+
+static void every_block_is_its_own(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = create(4);
+    const size_t floats = 2 * 32 * 8;
+    for (uint32_t page = 0; page < 4; page++) {
+        for (uint32_t layer = 0; layer < 3; layer++) {
+            for (size_t i = 0; i < floats; i++) {
+                kv_page_keys(cache, page, layer)[i] = (float)(page * 10 + layer);
+                kv_page_values(cache, page, layer)[i] = (float)(page * 10 + layer + 5);
+            }
+        }
+    }
+    for (uint32_t page = 0; page < 4; page++) {
+        for (uint32_t layer = 0; layer < 3; layer++) {
+            assert_float_equal(kv_page_keys(cache, page, layer)[0], (float)(page * 10 + layer), 0);
+            assert_float_equal(kv_page_keys(cache, page, layer)[floats - 1],
+                               (float)(page * 10 + layer), 0);
+            assert_float_equal(kv_page_values(cache, page, layer)[0],
+                               (float)(page * 10 + layer + 5), 0);
+        }
+    }
+    kv_cache_destroy(cache);
+}
+
+static void sequences_take_and_give_back(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = create(4);
+    uint32_t list_a[4], list_b[4];
+    struct kv_pages a = {list_a, 0, 4}, b = {list_b, 0, 4};
+    assert_true(kv_pages_grow(cache, &a, 40));
+    assert_int_equal(a.count, 2);
+    assert_true(kv_pages_grow(cache, &a, 64)); /* no more needed */
+    assert_int_equal(kv_cache_free_pages(cache), 2);
+    assert_false(kv_pages_grow(cache, &b, 65)); /* three, two are free: nothing taken */
+    assert_int_equal(b.count, 0);
+    assert_true(kv_pages_grow(cache, &b, 33));
+    assert_int_equal(kv_cache_free_pages(cache), 0);
+    bool used[4] = {0};
+    for (int i = 0; i < 2; i++) {
+        used[list_a[i]] = true;
+        used[list_b[i]] = true;
+    }
+    assert_true(used[0] && used[1] && used[2] && used[3]);
+    kv_pages_release(cache, &a);
+    assert_true(kv_pages_grow(cache, &b, 128));
+    assert_false(kv_pages_grow(cache, &a, 1));
+    kv_pages_release(cache, &b);
+    assert_int_equal(kv_cache_free_pages(cache), 4);
+    kv_cache_destroy(cache);
+}
+
+static void too_large_is_an_error(void **state)
+{
+    (void)state;
+    const struct text_config huge = {.layers = 1 << 20, .kv_heads = 1 << 20, .head_dim = 256};
+    struct kv_cache *cache;
+    struct reason why;
+    assert_int_equal(kv_cache_create(&huge, DTYPE_F32, 1 << 20, &cache, &why), STATUS_NO_MEMORY);
+    assert_string_equal(why.code, "memory_full");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_hold_all_layers),
+        cmocka_unit_test(every_block_is_its_own),
+        cmocka_unit_test(sequences_take_and_give_back),
+        cmocka_unit_test(too_large_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

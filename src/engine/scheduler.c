@@ -1,0 +1,355 @@
+#include "engine/scheduler.h"
+
+#include "engine/decoder.h"
+#include "engine/vision.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct scheduler {
+    const struct model *model;
+    struct scheduler_options options;
+    struct compute *compute;
+    struct kv_cache *cache;
+    struct decoder *decoder;
+    struct vision vision;
+
+    struct sequence *waiting; /* a list in order of arrival */
+    uint32_t waiting_count;
+    struct sequence **running; /* [max_sequences], the longest running first */
+    uint32_t running_count;
+
+    struct decoder_row *rows; /* the batch: [max_sequences + prefill_chunk] */
+    uint32_t row_count;
+    struct sequence **owners; /* [max_sequences]: whose logits, in the order of the rows */
+    uint32_t owner_count;
+
+    uint64_t prompt_tokens, output_tokens;
+};
+
+static struct compute_limits limits_of(const struct model *model, uint32_t rows)
+{
+    const struct text_config *t = &model->config.text;
+    const struct vision_config *v = &model->config.vision;
+    const size_t columns[] = {
+        t->hidden_size,
+        (size_t)t->heads * t->head_dim,
+        t->intermediate_size,
+        v->hidden_size,
+        v->intermediate_size,
+        (size_t)4 * v->hidden_size,
+        model->weights.patch_embed.cols,
+    };
+    struct compute_limits limits = {.max_rows =
+                                        rows > VISION_CHUNK_ROWS ? rows : VISION_CHUNK_ROWS};
+    for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+        if (columns[i] > limits.max_cols)
+            limits.max_cols = columns[i];
+    return limits;
+}
+
+static enum status create_parts(struct scheduler *s, struct reason *why)
+{
+    const struct scheduler_options *o = &s->options;
+    const uint32_t rows = o->max_sequences + o->prefill_chunk;
+    s->running = calloc(o->max_sequences, sizeof *s->running);
+    s->owners = calloc(o->max_sequences, sizeof *s->owners);
+    s->rows = calloc(rows, sizeof *s->rows);
+    if (!s->running || !s->owners || !s->rows)
+        return reason_no_memory(why, rows * sizeof *s->rows);
+    enum status status = compute_create(o->threads, limits_of(s->model, rows), &s->compute, why);
+    if (status == STATUS_OK)
+        status = kv_cache_create(&s->model->config.text, DTYPE_F32, o->kv_pages, &s->cache, why);
+    if (status == STATUS_OK) {
+        const struct decoder_limits limits = {.rows = rows, .logits_rows = o->max_sequences};
+        status = decoder_create(s->model, s->compute, s->cache, limits, &s->decoder, why);
+    }
+    if (status == STATUS_OK)
+        vision_init(&s->vision, s->model, s->compute);
+    return status;
+}
+
+enum status scheduler_create(const struct model *model, const struct scheduler_options *options,
+                             struct scheduler **out, struct reason *why)
+{
+    struct scheduler *s = calloc(1, sizeof *s);
+    if (!s)
+        return reason_no_memory(why, sizeof *s);
+    s->model = model;
+    s->options = *options;
+    const enum status status = create_parts(s, why);
+    if (status != STATUS_OK)
+        scheduler_destroy(s);
+    else
+        *out = s;
+    return status;
+}
+
+void scheduler_destroy(struct scheduler *s)
+{
+    if (!s)
+        return;
+    assert(!s->waiting && s->running_count == 0);
+    decoder_destroy(s->decoder);
+    kv_cache_destroy(s->cache);
+    compute_destroy(s->compute);
+    free(s->running);
+    free(s->owners);
+    free(s->rows);
+    free(s);
+}
+
+void scheduler_add(struct scheduler *s, struct sequence *sequence)
+{
+    struct sequence **end = &s->waiting;
+    while (*end)
+        end = &(*end)->next;
+    sequence->next = NULL;
+    *end = sequence;
+    s->waiting_count++;
+}
+
+/* The last event of a sequence that is in no list any more. */
+static void end(struct scheduler *s, struct sequence *sequence, struct str text,
+                enum finish_reason finish, const struct reason *why)
+{
+    kv_pages_release(s->cache, &sequence->pages);
+    sequence_give_last(sequence, text, finish, why);
+    s->options.on_end(s->options.arg, sequence);
+    sequence_mark_over(sequence);
+}
+
+static void remove_running(struct scheduler *s, const struct sequence *sequence)
+{
+    uint32_t i = 0;
+    while (s->running[i] != sequence)
+        i++;
+    s->running_count--;
+    for (; i < s->running_count; i++)
+        s->running[i] = s->running[i + 1];
+}
+
+static void end_running(struct scheduler *s, struct sequence *sequence, struct str text,
+                        enum finish_reason finish, const struct reason *why)
+{
+    remove_running(s, sequence);
+    end(s, sequence, text, finish, why);
+}
+
+static void end_cancelled(struct scheduler *s, bool all)
+{
+    for (struct sequence **at = &s->waiting; *at;) {
+        struct sequence *sequence = *at;
+        if (all || atomic_load(&sequence->cancelled)) {
+            *at = sequence->next;
+            s->waiting_count--;
+            end(s, sequence, (struct str){0}, FINISH_CANCELLED, NULL);
+        } else {
+            at = &sequence->next;
+        }
+    }
+    for (uint32_t i = s->running_count; i-- > 0;)
+        if (all || atomic_load(&s->running[i]->cancelled))
+            end_running(s, s->running[i], (struct str){0}, FINISH_CANCELLED, NULL);
+}
+
+void scheduler_cancel_all(struct scheduler *s)
+{
+    end_cancelled(s, true);
+}
+
+/* The youngest running sequence goes back to the head of the queue; its tokens stay, its pages and
+ * features do not. */
+static void preempt(struct scheduler *s)
+{
+    struct sequence *sequence = s->running[--s->running_count];
+    kv_pages_release(s->cache, &sequence->pages);
+    sequence_forget_features(sequence);
+    sequence->cached = 0;
+    sequence->next = s->waiting;
+    s->waiting = sequence;
+    s->waiting_count++;
+}
+
+/* Sequences start in the order of arrival, as soon as their tokens so far fit, and one page more
+ * for each that runs already. */
+static void admit(struct scheduler *s)
+{
+    while (s->waiting && s->running_count < s->options.max_sequences) {
+        struct sequence *sequence = s->waiting;
+        if (s->running_count > 0 &&
+            kv_cache_free_pages(s->cache) < kv_pages_for(sequence->count) + s->running_count)
+            return;
+        const bool fits = kv_pages_grow(s->cache, &sequence->pages, sequence->count);
+        assert(fits); /* the cache holds the context of one sequence */
+        (void)fits;
+        s->waiting = sequence->next;
+        s->waiting_count--;
+        s->running[s->running_count++] = sequence;
+    }
+}
+
+static bool decodes(const struct sequence *sequence)
+{
+    return sequence->cached >= sequence->prompt_count && sequence->cached + 1 == sequence->count;
+}
+
+/* A sequence waits for the vision tower if its next chunk would reach a picture that did not go
+ * through it yet. */
+static bool wants_vision(const struct scheduler *s, const struct sequence *sequence)
+{
+    return sequence->encoded < sequence->segment_count &&
+           sequence->segments[sequence->encoded].first <
+               sequence->cached + s->options.prefill_chunk;
+}
+
+static enum status encode(struct scheduler *s, struct sequence *sequence, struct reason *why)
+{
+    const struct segment *segment = &sequence->segments[sequence->encoded];
+    const size_t bytes = vision_result_bytes(s->model, segment->h, segment->w);
+    float *features = malloc(bytes);
+    if (!features)
+        return reason_no_memory(why, bytes);
+    const enum status status =
+        vision_run(&s->vision, segment->patches, segment->h, segment->w, features, why);
+    if (status != STATUS_OK) {
+        free(features);
+        return status;
+    }
+    sequence->features[sequence->encoded++] = features;
+    return STATUS_OK;
+}
+
+/* One picture a step, so that decoding goes on between pictures. */
+static void encode_one(struct scheduler *s)
+{
+    for (uint32_t i = 0; i < s->running_count; i++) {
+        struct sequence *sequence = s->running[i];
+        if (!wants_vision(s, sequence))
+            continue;
+        struct reason why;
+        if (encode(s, sequence, &why) != STATUS_OK)
+            end_running(s, sequence, (struct str){0}, FINISH_FAILED, &why);
+        return;
+    }
+}
+
+/* Appends token `index` of a sequence to the batch. */
+static void add_row(struct scheduler *s, struct sequence *sequence, uint32_t index)
+{
+    struct decoder_row *row = &s->rows[s->row_count++];
+    *row = (struct decoder_row){
+        .token = sequence->ids[index],
+        .pages = &sequence->pages,
+        .index = index,
+        .wants_logits = index + 1 == sequence->count,
+    };
+    sequence_position(sequence, index, row->position);
+    if (row->wants_logits)
+        s->owners[s->owner_count++] = sequence;
+    uint32_t i = sequence->passed;
+    while (i < sequence->encoded &&
+           index >= sequence->segments[i].first + segment_tokens(&sequence->segments[i]))
+        i++;
+    if (i < sequence->encoded && index >= sequence->segments[i].first) {
+        const size_t dim = s->model->config.text.hidden_size;
+        row->plane = segment_tokens(&sequence->segments[i]) * dim;
+        row->visual = sequence->features[i] + (index - sequence->segments[i].first) * dim;
+    }
+}
+
+/* A page for the next token, if need be from the youngest; false if that is `sequence` itself. */
+static bool make_room(struct scheduler *s, struct sequence *sequence)
+{
+    while (!kv_pages_grow(s->cache, &sequence->pages, sequence->count)) {
+        const bool itself = s->running[s->running_count - 1] == sequence;
+        preempt(s);
+        if (itself)
+            return false;
+    }
+    return true;
+}
+
+static void batch_decodes(struct scheduler *s)
+{
+    for (uint32_t i = 0; i < s->running_count; i++)
+        if (decodes(s->running[i]) && make_room(s, s->running[i]))
+            add_row(s, s->running[i], s->running[i]->cached);
+}
+
+static void batch_prompts(struct scheduler *s)
+{
+    uint32_t budget = s->options.prefill_chunk;
+    for (uint32_t i = 0; i < s->running_count && budget > 0; i++) {
+        struct sequence *sequence = s->running[i];
+        if (decodes(sequence) || wants_vision(s, sequence))
+            continue;
+        const uint32_t left = sequence->count - sequence->cached;
+        const uint32_t n = left < budget ? left : budget;
+        for (uint32_t k = 0; k < n; k++)
+            add_row(s, sequence, sequence->cached + k);
+        budget -= n;
+    }
+}
+
+/* After the forward pass: the batch's tokens are cached, and pictures that are behind are freed. */
+static void note_cached(struct scheduler *s)
+{
+    for (uint32_t i = 0; i < s->running_count; i++) {
+        struct sequence *sequence = s->running[i];
+        uint32_t rows = 0;
+        for (uint32_t r = 0; r < s->row_count; r++)
+            rows += s->rows[r].pages == &sequence->pages;
+        sequence->cached += rows;
+        while (sequence->passed < sequence->encoded) {
+            const struct segment *segment = &sequence->segments[sequence->passed];
+            if (segment->first + segment_tokens(segment) > sequence->cached)
+                break;
+            free(sequence->features[sequence->passed]);
+            sequence->features[sequence->passed++] = NULL;
+        }
+    }
+}
+
+static void take_tokens(struct scheduler *s, float *logits)
+{
+    const size_t vocab = s->model->config.text.vocab_size;
+    for (uint32_t i = 0; i < s->owner_count; i++) {
+        struct sequence *sequence = s->owners[i];
+        struct str last;
+        const bool first = sequence_output_count(sequence) == 0;
+        const enum finish_reason finish = sequence_take_token(sequence, logits + i * vocab, &last);
+        s->prompt_tokens += first ? sequence->prompt_count : 0;
+        s->output_tokens++;
+        if (finish != FINISH_NONE)
+            end_running(s, sequence, last, finish, NULL);
+    }
+}
+
+bool scheduler_step(struct scheduler *s)
+{
+    end_cancelled(s, false);
+    admit(s);
+    encode_one(s);
+    s->row_count = s->owner_count = 0;
+    batch_decodes(s);
+    batch_prompts(s);
+    if (s->row_count > 0) {
+        float *logits = decoder_forward(s->decoder, s->rows, s->row_count);
+        note_cached(s);
+        take_tokens(s, logits);
+    }
+    return s->running_count > 0 || s->waiting;
+}
+
+void scheduler_figures(const struct scheduler *s, struct engine_figures *out)
+{
+    out->running = s->running_count;
+    out->waiting = s->waiting_count;
+    out->kv_pages = kv_cache_pages(s->cache);
+    out->kv_pages_used = out->kv_pages - kv_cache_free_pages(s->cache);
+    out->prompt_tokens = s->prompt_tokens;
+    out->output_tokens = s->output_tokens;
+    out->threads = s->options.threads;
+    out->kernels = compute_kernels(s->compute)->name;
+}

@@ -1,0 +1,41 @@
+/* Continuous batching (Orca, Yu et al. 2022; chunked prefill, Agrawal et al. 2023).
+ *
+ * A step: sequences that were cancelled end; waiting ones are admitted while their prompt fits into
+ * the KV cache; one picture of one of them goes through the vision tower; then one batch: the next
+ * token of every sequence that decodes, and chunks of prompts. When the cache is full, the youngest
+ * sequence gives its pages back, waits at the head of the queue, and is computed again later: the
+ * oldest always goes on. For one thread. */
+#pragma once
+
+#include "engine/sequence.h"
+#include "kernels/ops.h"
+
+struct scheduler;
+
+struct scheduler_options {
+    int threads;
+    uint32_t max_sequences; /* running at once */
+    uint32_t prefill_chunk; /* prompt tokens of one batch */
+    uint32_t kv_pages;      /* enough for the context of one sequence */
+    /* Called when a sequence had its last event, before sequence_release returns. */
+    void (*on_end)(void *arg, const struct sequence *sequence);
+    void *arg;
+};
+
+MUST_CHECK enum status scheduler_create(const struct model *model,
+                                        const struct scheduler_options *options,
+                                        struct scheduler **out, struct reason *why);
+/* All sequences must have ended. Takes NULL. */
+void scheduler_destroy(struct scheduler *scheduler);
+
+/* To the end of the queue. */
+void scheduler_add(struct scheduler *scheduler, struct sequence *sequence);
+
+/* False if there is nothing left to do. */
+bool scheduler_step(struct scheduler *scheduler);
+
+/* Ends every sequence with FINISH_CANCELLED. */
+void scheduler_cancel_all(struct scheduler *scheduler);
+
+/* running, waiting, pages, tokens, threads, kernels. */
+void scheduler_figures(const struct scheduler *scheduler, struct engine_figures *out);

@@ -1,0 +1,251 @@
+#include "engine/sequence.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PATCH_FLOATS = 1536 };
+
+static enum status check_length(const struct engine_request *request, uint32_t context,
+                                struct reason *why)
+{
+    const size_t n = request->prompt.tokens.count;
+    if (n == 0 || request->max_tokens == 0) {
+        reason_set(why, "invalid_value", "The prompt is empty, or no token is asked for.",
+                   "提示为空，或要求生成的 token 数为零。");
+        return STATUS_INVALID;
+    }
+    if (n < context)
+        return STATUS_OK;
+    reason_set(why, "context_length_exceeded",
+               "The prompt has %zu tokens; the context of %u must also hold the answer.",
+               "提示有 %zu 个 token；长度为 %u 的上下文还须容纳回答。", n, context);
+    reason_hint(why,
+                "Shorten the conversation, send fewer or smaller pictures, or raise the context.",
+                "请缩短对话、减少或缩小图片，或增大上下文长度。");
+    return STATUS_LIMIT;
+}
+
+static enum status take_tokens(struct sequence *s, struct token_list *tokens, struct reason *why)
+{
+    int32_t *ids = realloc(tokens->ids, s->max_count * sizeof *ids);
+    if (!ids)
+        return reason_no_memory(why, s->max_count * sizeof *ids);
+    s->ids = ids;
+    s->count = (uint32_t)tokens->count;
+    *tokens = (struct token_list){0};
+    return STATUS_OK;
+}
+
+static enum status place_tokens(struct sequence *s, const struct prompt_input *prompt,
+                                struct reason *why)
+{
+    s->segment_count = (uint32_t)segment_count(prompt);
+    s->positions = calloc(prompt->tokens.count, 3 * sizeof *s->positions);
+    s->segments = calloc(s->segment_count + 1, sizeof *s->segments);
+    s->features = calloc(s->segment_count + 1, sizeof *s->features);
+    s->pages.cap = kv_pages_for(s->max_count);
+    s->pages.list = calloc(s->pages.cap, sizeof *s->pages.list);
+    if (!s->positions || !s->segments || !s->features || !s->pages.list)
+        return reason_no_memory(why, prompt->tokens.count * 3 * sizeof *s->positions);
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        s->features[i] = NULL;
+    return positions_build(prompt, &s->model->config, s->positions, &s->delta, s->segments, why);
+}
+
+/* Ids come from outside where a server takes token lists: they must have a row. */
+static enum status check_ids(const struct sequence *s, const struct token_list *tokens,
+                             struct reason *why)
+{
+    for (size_t i = 0; i < tokens->count; i++) {
+        if (tokens->ids[i] >= 0 && (uint32_t)tokens->ids[i] < s->model->config.text.vocab_size)
+            continue;
+        reason_set(why, "invalid_value", "The prompt contains %d, which is no token of this model.",
+                   "提示包含 %d，它不是该模型的 token。", tokens->ids[i]);
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+static enum status start_sampler(struct sequence *s, const struct sampling *sampling,
+                                 struct reason *why)
+{
+    const enum status status =
+        sampler_create(sampling, s->model->config.text.vocab_size, &s->sampler, why);
+    for (uint32_t i = 0; i < s->prompt_count && status == STATUS_OK; i++)
+        sampler_see_prompt(s->sampler, s->ids[i]);
+    return status;
+}
+
+static enum status prepare(struct sequence *s, struct engine_request *request, uint32_t context,
+                           struct reason *why)
+{
+    struct prompt_input *prompt = &request->prompt;
+    enum status status = check_length(request, context, why);
+    if (status != STATUS_OK)
+        return status;
+    s->prompt_count = (uint32_t)prompt->tokens.count;
+    const uint32_t room = context - s->prompt_count;
+    s->max_count = s->prompt_count + (request->max_tokens < room ? request->max_tokens : room);
+    status = check_ids(s, &prompt->tokens, why);
+    if (status == STATUS_OK)
+        status = place_tokens(s, prompt, why);
+    if (status == STATUS_OK)
+        status = take_tokens(s, &prompt->tokens, why);
+    if (status == STATUS_OK)
+        status = start_sampler(s, &request->sampling, why);
+    if (status == STATUS_OK)
+        status = text_stream_init(&s->text, request->stop, request->stop_count,
+                                  request->skip_special, why);
+    return status;
+}
+
+enum status sequence_create(const struct model *model, uint32_t context,
+                            struct engine_request *request, struct sequence **out,
+                            struct reason *why)
+{
+    struct sequence *s = calloc(1, sizeof *s);
+    if (!s) {
+        prompt_input_release(&request->prompt);
+        return reason_no_memory(why, sizeof *s);
+    }
+    s->model = model;
+    s->on_event = request->on_event;
+    s->arg = request->arg;
+    s->min_tokens = request->min_tokens;
+    s->ignore_eos = request->ignore_eos;
+    s->visuals = request->prompt.visuals;
+    s->visual_count = request->prompt.visual_count;
+    for (size_t i = 0; i < s->visual_count; i++)
+        s->picture_bytes += grid_patches(s->visuals[i].grid) * PATCH_FLOATS * sizeof(float);
+    atomic_init(&s->cancelled, false);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->ended, NULL);
+    const enum status status = prepare(s, request, context, why);
+    request->prompt.visuals = NULL;
+    request->prompt.visual_count = 0;
+    prompt_input_release(&request->prompt);
+    if (status != STATUS_OK)
+        sequence_destroy(s);
+    else
+        *out = s;
+    return status;
+}
+
+void sequence_destroy(struct sequence *s)
+{
+    if (!s)
+        return;
+    if (s->features)
+        sequence_forget_features(s);
+    for (size_t i = 0; i < s->visual_count; i++)
+        free(s->visuals[i].patches);
+    free(s->visuals);
+    free(s->positions);
+    free(s->segments);
+    free(s->features);
+    free(s->pages.list);
+    free(s->ids);
+    sampler_destroy(s->sampler);
+    text_stream_release(&s->text);
+    pthread_cond_destroy(&s->ended);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+void sequence_position(const struct sequence *s, uint32_t index, int32_t position[3])
+{
+    for (uint32_t axis = 0; axis < 3; axis++)
+        position[axis] = index < s->prompt_count
+                             ? s->positions[(size_t)axis * s->prompt_count + index]
+                             : (int32_t)index + s->delta;
+}
+
+void sequence_forget_features(struct sequence *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        free(s->features[i]);
+        s->features[i] = NULL;
+    }
+    s->encoded = s->passed = 0;
+}
+
+static void give(const struct sequence *s, struct engine_event event)
+{
+    event.prompt_tokens = s->prompt_count;
+    event.output_tokens = sequence_output_count(s);
+    s->on_event(s->arg, &event);
+}
+
+void sequence_give_last(struct sequence *s, struct str text, enum finish_reason finish,
+                        const struct reason *why)
+{
+    give(s, (struct engine_event){.text = text, .finish = finish, .why = why});
+}
+
+static bool ends_answer(const struct sequence *s, int32_t id)
+{
+    const struct generation_defaults *generation = &s->model->config.generation;
+    for (uint32_t i = 0; i < generation->eos_count && !s->ignore_eos; i++)
+        if (generation->eos[i] == id)
+            return true;
+    return false;
+}
+
+static void forbid_end(const struct sequence *s, float *logits)
+{
+    const struct generation_defaults *generation = &s->model->config.generation;
+    for (uint32_t i = 0; i < generation->eos_count && !s->ignore_eos; i++)
+        if (generation->eos[i] >= 0 &&
+            (uint32_t)generation->eos[i] < s->model->config.text.vocab_size)
+            logits[generation->eos[i]] = -INFINITY;
+}
+
+enum finish_reason sequence_take_token(struct sequence *s, float *logits, struct str *last)
+{
+    if (sequence_output_count(s) < s->min_tokens)
+        forbid_end(s, logits);
+    const int32_t id = sampler_next(s->sampler, logits);
+    sampler_see_output(s->sampler, id);
+    s->ids[s->count++] = id;
+    struct engine_event event = {.ids = &id, .id_count = 1};
+    if (ends_answer(s, id)) {
+        give(s, event);
+        *last = text_stream_finish(&s->text);
+        return FINISH_STOP;
+    }
+    const bool may_stop = sequence_output_count(s) >= s->min_tokens;
+    event.text = text_stream_push(&s->text, s->model->tokenizer, id, may_stop);
+    give(s, event);
+    *last = (struct str){0};
+    if (s->text.stopped)
+        return FINISH_STOP;
+    if (s->count < s->max_count)
+        return FINISH_NONE;
+    *last = text_stream_finish(&s->text);
+    return FINISH_LENGTH;
+}
+
+void sequence_mark_over(struct sequence *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->over = true;
+    pthread_cond_signal(&s->ended);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sequence_cancel(struct sequence *sequence)
+{
+    atomic_store(&sequence->cancelled, true);
+}
+
+void sequence_release(struct sequence *sequence)
+{
+    if (!sequence)
+        return;
+    sequence_cancel(sequence);
+    pthread_mutex_lock(&sequence->lock);
+    while (!sequence->over)
+        pthread_cond_wait(&sequence->ended, &sequence->lock);
+    pthread_mutex_unlock(&sequence->lock);
+    sequence_destroy(sequence);
+}

@@ -1,0 +1,112 @@
+#include "engine/text_stream.h"
+
+#include <stdlib.h>
+
+/* Between two pushes the buffer holds less than one stop string; one token adds its own bytes,
+ * which no tokenizer makes this long. */
+enum { TOKEN_TEXT_MAX = 1 << 20, FIRST_RESERVE = 1024 };
+
+static enum status copy_stops(struct text_stream *stream, const struct str *stop, size_t count,
+                              size_t total, struct reason *why)
+{
+    stream->stop_text = malloc(total + 1);
+    if (!stream->stop_text)
+        return reason_no_memory(why, total + 1);
+    char *to = stream->stop_text;
+    for (size_t i = 0; i < count; i++) {
+        if (stop[i].len == 0)
+            continue;
+        memcpy(to, stop[i].ptr, stop[i].len);
+        stream->stop[stream->stop_count++] = (struct str){to, stop[i].len};
+        to += stop[i].len;
+    }
+    return STATUS_OK;
+}
+
+enum status text_stream_init(struct text_stream *stream, const struct str *stop, size_t stop_count,
+                             bool skip_special, struct reason *why)
+{
+    *stream = (struct text_stream){0};
+    if (stop_count > STOP_STRINGS_MAX) {
+        reason_set(why, "invalid_value", "There are more than %d stop strings.",
+                   "停止字符串超过 %d 个。", STOP_STRINGS_MAX);
+        return STATUS_INVALID;
+    }
+    size_t total = 0;
+    for (size_t i = 0; i < stop_count; i++)
+        total += stop[i].len;
+    decode_stream_init(&stream->decode, skip_special);
+    buf_init(&stream->text, TOKEN_TEXT_MAX + total);
+    enum status status = copy_stops(stream, stop, stop_count, total, why);
+    if (status == STATUS_OK && !buf_reserve(&stream->text, FIRST_RESERVE + total))
+        status = reason_no_memory(why, FIRST_RESERVE + total);
+    if (status != STATUS_OK)
+        text_stream_release(stream);
+    return status;
+}
+
+void text_stream_release(struct text_stream *stream)
+{
+    buf_release(&stream->text);
+    free(stream->stop_text);
+    *stream = (struct text_stream){0};
+}
+
+enum match { MATCH_NONE, MATCH_PARTIAL, MATCH_WHOLE };
+
+/* Whether a stop string begins at text[0], or could if more text came. */
+static enum match match_at(const struct text_stream *stream, struct str text)
+{
+    enum match best = MATCH_NONE;
+    for (size_t i = 0; i < stream->stop_count; i++) {
+        const struct str stop = stream->stop[i];
+        const size_t n = stop.len < text.len ? stop.len : text.len;
+        if (memcmp(stop.ptr, text.ptr, n) != 0)
+            continue;
+        if (n == stop.len)
+            return MATCH_WHOLE;
+        best = MATCH_PARTIAL;
+    }
+    return best;
+}
+
+/* Gives out the text up to the first whole or possible match of a stop string. A whole match
+ * behind a possible one waits for it: the earlier beginning wins. */
+static struct str give_ready(struct text_stream *stream)
+{
+    const struct str text = buf_str(&stream->text);
+    size_t ready = 0;
+    enum match match = MATCH_NONE;
+    for (; ready < text.len; ready++) {
+        match = match_at(stream, str_slice(text, ready, text.len));
+        if (match != MATCH_NONE)
+            break;
+    }
+    stream->stopped = match == MATCH_WHOLE;
+    stream->given = ready;
+    return str_slice(text, 0, ready);
+}
+
+struct str text_stream_push(struct text_stream *stream, const struct tokenizer *tokenizer,
+                            int32_t id, bool may_stop)
+{
+    buf_consume(&stream->text, stream->given);
+    decode_stream_push(&stream->decode, tokenizer, id, &stream->text);
+    if (may_stop)
+        return give_ready(stream);
+    stream->given = stream->text.len;
+    return buf_str(&stream->text);
+}
+
+struct str text_stream_finish(struct text_stream *stream)
+{
+    if (stream->stopped)
+        return (struct str){0};
+    buf_consume(&stream->text, stream->given);
+    decode_stream_finish(&stream->decode, &stream->text);
+    const struct str last = give_ready(stream);
+    if (stream->stopped)
+        return last;
+    stream->given = stream->text.len; /* a beginning that no more text can complete */
+    return buf_str(&stream->text);
+}

@@ -1,0 +1,33 @@
+/* From token ids to text as it may be shown: whole characters, and nothing that could still turn
+ * out to be the beginning of a stop string.
+ *
+ * Text is given out as soon as no stop string can start in it; at a match the text before it is
+ * given out, the rest is dropped, and `stopped` is set. */
+#pragma once
+
+#include "model/tokenizer.h"
+
+enum { STOP_STRINGS_MAX = 16 };
+
+struct text_stream {
+    struct decode_stream decode;
+    struct buf text; /* decoded; its first `given` bytes were given out */
+    size_t given;
+    struct str stop[STOP_STRINGS_MAX]; /* pointers into stop_text */
+    size_t stop_count;
+    char *stop_text;
+    bool stopped;
+};
+
+/* Copies the stop strings (empty ones are ignored). */
+MUST_CHECK enum status text_stream_init(struct text_stream *stream, const struct str *stop,
+                                        size_t stop_count, bool skip_special, struct reason *why);
+void text_stream_release(struct text_stream *stream); /* takes a zeroed one too */
+
+/* The text that token `id` makes ready; valid until the next call. may_stop: stop strings are
+ * looked for. */
+struct str text_stream_push(struct text_stream *stream, const struct tokenizer *tokenizer,
+                            int32_t id, bool may_stop);
+
+/* What was held back; nothing after a stop. */
+struct str text_stream_finish(struct text_stream *stream);
