@@ -18,6 +18,9 @@ struct token_list {
 };
 
 void token_list_release(struct token_list *list);
+
+/* Room for `more` further ids. */
+MUST_CHECK enum status token_list_reserve(struct token_list *list, size_t more, struct reason *why);
 MUST_CHECK enum status token_list_add(struct token_list *list, int32_t id, struct reason *why);
 
 /* Reads tokenizer.json. Codes: missing_file unreadable bad_tokenizer. */

@@ -1,5 +1,5 @@
-#include "model/weights.h"
 #include "base/test.h"
+#include "model/weights.h"
 
 /* Counted from the files' headers by another program. */
 static const struct {

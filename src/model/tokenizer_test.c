@@ -1,0 +1,231 @@
+#include "base/test.h"
+#include "model/tokenizer.h"
+
+#include "base/arena.h"
+#include "os/file.h"
+#include "json/json.h"
+
+static struct tokenizer *real;
+
+static void path_of(char out[512], const char *name)
+{
+    snprintf(out, 512, "%s/%s", getenv("QVL_SOURCE_ROOT"), name);
+}
+
+static int load(void **state)
+{
+    (void)state;
+    char path[512];
+    struct reason why;
+    path_of(path, "tests/golden/tokenizer/tokenizer.json");
+    if (tokenizer_load(path, &real, &why)) {
+        fprintf(stderr, "%s\n", why.message[LANG_EN]);
+        return -1;
+    }
+    return 0;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    tokenizer_destroy(real);
+    return 0;
+}
+
+/* Calls `check` with every line of a JSON lines file; returns the number of lines. */
+static int each_line(const char *name, void (*check)(const struct json *row))
+{
+    char path[512];
+    struct buf text;
+    path_of(path, name);
+    buf_init(&text, 64 << 20);
+    assert_int_equal(file_read(path, &text, NULL), STATUS_OK);
+    int rows = 0;
+    for (char *line = text.data, *end; (end = memchr(line, '\n', text.len)); line = end + 1) {
+        struct arena arena;
+        struct json *row;
+        arena_init(&arena, 64 << 20);
+        assert_int_equal(
+            json_parse(line, (size_t)(end - line), (struct json_limits){0}, &arena, &row, NULL),
+            STATUS_OK);
+        check(row);
+        rows++;
+        arena_release(&arena);
+        text.len -= (size_t)(end + 1 - line);
+    }
+    buf_release(&text);
+    return rows;
+}
+
+static void check_ids(const struct token_list *list, const struct json *expected, struct str text)
+{
+    size_t i = 0;
+    JSON_EACH(id, expected) {
+        int64_t n;
+        assert_true(json_int64(id, &n));
+        if (i >= list->count || list->ids[i] != n)
+            fail_msg("token %zu of \"%.*s\" is %d, not %lld", i, STR_ARG(text),
+                     i < list->count ? list->ids[i] : -1, (long long)n);
+        i++;
+    }
+    if (i != list->count)
+        fail_msg("\"%.*s\" has %zu tokens, not %zu", STR_ARG(text), list->count, i);
+}
+
+static void check_encode(const struct json *row)
+{
+    const struct str text = json_get(row, "text")->text;
+    struct token_list list = {0};
+    assert_int_equal(tokenizer_encode(real, text, json_get(row, "specials")->truth, &list, NULL),
+                     STATUS_OK);
+    check_ids(&list, json_get(row, "ids"), text);
+    token_list_release(&list);
+}
+
+static void encodes_as_the_reference(void **state)
+{
+    (void)state;
+    assert_int_equal(each_line("tests/golden/tokenizer.jsonl", check_encode), 3759);
+}
+
+static void check_decode(const struct json *row)
+{
+    struct decode_stream stream;
+    struct buf whole;
+    buf_init(&whole, 1 << 20);
+    decode_stream_init(&stream, json_get(row, "skip_special")->truth);
+    const struct json *chunk = json_get(row, "chunks")->first;
+    JSON_EACH(id, json_get(row, "ids")) {
+        int64_t n;
+        assert_true(json_int64(id, &n));
+        const size_t before = whole.len;
+        decode_stream_push(&stream, real, (int32_t)n, &whole);
+        const struct str emitted = str_slice(buf_str(&whole), before, whole.len);
+        if (!str_eq(emitted, chunk->text))
+            fail_msg("after %lld: \"%.*s\", not \"%.*s\"", (long long)n, STR_ARG(emitted),
+                     STR_ARG(chunk->text));
+        chunk = chunk->next;
+    }
+    const size_t before = whole.len;
+    decode_stream_finish(&stream, &whole);
+    assert_true(str_eq(str_slice(buf_str(&whole), before, whole.len), json_get(row, "tail")->text));
+    assert_true(str_eq(buf_str(&whole), json_get(row, "text")->text));
+    buf_release(&whole);
+}
+
+static void streams_whole_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(each_line("tests/golden/tokenizer_decode.jsonl", check_decode), 597);
+}
+
+/* Each would take minutes if any step were quadratic. */
+static void hostile_text_is_linear(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "a",  " ",  "\xCC\x81", "\xCC\x81\xCC\xA3",         "\n ",
+        "中", "ab", "'",        "\xE1\x84\x80\xE1\x85\xA1", "<|im_start|",
+        "9"};
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        struct buf text;
+        buf_init(&text, 2 << 20);
+        while (text.len < 1 << 20)
+            buf_puts(&text, pieces[i]);
+        for (int special = 0; special < 2; special++) {
+            struct token_list list = {0};
+            assert_int_equal(tokenizer_encode(real, buf_str(&text), special, &list, NULL),
+                             STATUS_OK);
+            assert_true(list.count > 0);
+            token_list_release(&list);
+        }
+        buf_release(&text);
+    }
+}
+
+static void knows_added_tokens(void **state)
+{
+    (void)state;
+    assert_int_equal(tokenizer_added_id(real, "<|im_start|>"), 151644);
+    assert_int_equal(tokenizer_added_id(real, "<|nothing|>"), -1);
+    assert_true(tokenizer_is_special(real, 151644));
+    assert_false(tokenizer_is_special(real, 151667)); /* <think> stays visible */
+    assert_int_equal(tokenizer_size(real), 151669);
+    assert_int_equal(tokenizer_bytes(real, 151900).len, 0);
+    assert_int_equal(tokenizer_bytes(real, -1).len, 0);
+}
+
+/* One edit of a good file each; the message must name the member. */
+static const struct {
+    const char *from, *to, *subject;
+} broken[] = {
+    {"\"NFC\"", "\"NFD\"", "normalizer"},
+    {"\"normalizer\"", "\"normalised\"", "normalizer"},
+    {"\\\\p{N}| ?", "\\\\p{N}{1,3}| ?", "pre_tokenizer"},
+    {"\"pretokenizers\"", "\"pretokenisers\"", "pre_tokenizer"},
+    {"\"BPE\"", "\"Unigram\"", "model.type"},
+    {"\"vocab\"", "\"vocabulary\"", "model.vocab"},
+    {"\"merges\"", "\"merge\"", "model.merges"},
+    {"\"added_tokens\"", "\"added\"", "added_tokens"},
+    {"\"!\": 0", "\"!\": -1", "model.vocab"},
+    {"\"!\": 0", "\"!\": 99999999999", "model.vocab"},
+    {"\"!\": 0", "\"!\": \"0\"", "model.vocab"},
+    {"\"!\": 0", "\"!\": 1", "model.vocab"},
+    {"\"!\": 0", "\"! \": 0", "model.vocab"},
+    {"\"!\": 0", "\"!!!!!!!!\": 0", "model.vocab"},
+    {"\"content\": \"<|im_start|>\"", "\"content\": \"\"", "added_tokens"},
+    {"\"content\": \"<|im_start|>\"", "\"content\": \"<|im_end|>\"", "added_tokens"},
+    {"\"id\": 1537", "\"id\": 1538", "added_tokens"},
+    {"\"id\": 1537", "\"id\": 5", "added_tokens"},
+    {"\"lstrip\": false", "\"lstrip\": true", "added_tokens"},
+    {"{", "[", "the file"},
+    {"{", "", "the file"},
+};
+
+static void write_edited(const struct buf *good, const char *from, const char *to, FILE *file)
+{
+    const char *at = strstr(good->data, from);
+    if (!at)
+        fail_msg("the good file does not hold %s", from);
+    fwrite(good->data, 1, (size_t)(at - good->data), file);
+    fputs(to, file);
+    fputs(at + strlen(from), file);
+    fflush(file);
+}
+
+static void names_what_is_broken(void **state)
+{
+    (void)state;
+    char path[512];
+    struct buf good;
+    path_of(path, "models/demo/tokenizer.json");
+    buf_init(&good, 1 << 20);
+    assert_int_equal(file_read(path, &good, NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+        char temporary[] = "/tmp/qvl-tokenizer-XXXXXX";
+        FILE *file = fdopen(mkstemp(temporary), "wb");
+        assert_non_null(file);
+        write_edited(&good, broken[i].from, broken[i].to, file);
+        struct tokenizer *t = NULL;
+        struct reason why;
+        const enum status status = tokenizer_load(temporary, &t, &why);
+        fclose(file);
+        remove(temporary);
+        if (status != STATUS_INVALID)
+            fail_msg("%s -> %s was accepted", broken[i].from, broken[i].to);
+        assert_string_equal(why.code, "bad_tokenizer");
+        if (!strstr(why.subject, broken[i].subject))
+            fail_msg("%s -> %s: subject %s", broken[i].from, broken[i].to, why.subject);
+    }
+    buf_release(&good);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encodes_as_the_reference), cmocka_unit_test(streams_whole_characters),
+        cmocka_unit_test(hostile_text_is_linear),   cmocka_unit_test(knows_added_tokens),
+        cmocka_unit_test(names_what_is_broken),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
