@@ -1,6 +1,6 @@
 /* Tiled attention: a tile of queries passes over the keys block by block with an online softmax, so
  * that no n × n matrix exists. Both products of a tile run on the packed GEMM; single rows (decode)
- * take the attend kernel. */
+ * take the decode product. */
 #include "kernels/compute.h"
 
 #include <assert.h>
@@ -55,18 +55,23 @@ size_t attention_scratch_floats(const struct kernels *kernels)
     return tile_place(&tile, NULL);
 }
 
-/* The queries q[nq] (rows ldq apart) become the tile's; the running softmax starts afresh. */
-static void tile_begin(struct tile *tile, const float *q, size_t ldq, size_t nq)
+/* The running softmax of nq queries starts afresh. */
+static void tile_begin(struct tile *tile, size_t nq)
 {
-    const size_t mr = tile->kernels->gemm_mr, d = tile->d;
     tile->nq = nq;
-    for (size_t i = 0; i < nq; i += mr)
-        tile->kernels->pack_a(tile->q_panels + i * d, q + i * ldq, ldq, min_size(mr, nq - i), d);
-    memset(tile->acc, 0, nq * d * sizeof(float));
+    memset(tile->acc, 0, nq * tile->d * sizeof(float));
     for (size_t i = 0; i < nq; i++) {
         tile->max[i] = -INFINITY;
         tile->sum[i] = 0;
     }
+}
+
+static void tile_pack_queries(struct tile *tile, const float *q, size_t ldq)
+{
+    const size_t mr = tile->kernels->gemm_mr, d = tile->d;
+    for (size_t i = 0; i < tile->nq; i += mr)
+        tile->kernels->pack_a(tile->q_panels + i * d, q + i * ldq, ldq, min_size(mr, tile->nq - i),
+                              d);
 }
 
 /* scores[nq, nk] = Q · Kᵀ */
@@ -156,7 +161,8 @@ static void full_items(void *arg, size_t begin, size_t end, int thread)
         const size_t column = item / job->tiles * job->d;
         const size_t first = item % job->tiles * ATTEND_TILE;
         const size_t nq = min_size(ATTEND_TILE, job->n - first);
-        tile_begin(&tile, job->q + first * job->stride + column, job->stride, nq);
+        tile_begin(&tile, nq);
+        tile_pack_queries(&tile, job->q + first * job->stride + column, job->stride);
         for (size_t j = 0; j < job->n; j += ATTEND_KEYS_MAX)
             tile_attend(&tile, job->k + j * job->stride + column, job->stride,
                         job->v + j * job->stride + column, job->stride,
@@ -189,29 +195,28 @@ struct paged {
 };
 
 /* One row and kv head: its queries pass over the pages where they lie. */
-static void paged_row(const struct paged *job, size_t row, size_t kv_head)
+static void paged_row(const struct paged *job, struct tile *tile, size_t row, size_t kv_head)
 {
-    const struct kernels *kernels = &job->compute->kernels;
+    const struct kernels *kernels = tile->kernels;
     const struct attention_row *keys = &job->rows[row];
     const size_t d = job->d, offset = kv_head * job->page_tokens * d;
-    float acc[ATTEND_QUERIES_MAX * ATTEND_DIM_MAX];
-    for (size_t g = 0; g < job->group; g += ATTEND_QUERIES_MAX) {
-        const size_t nq = min_size(ATTEND_QUERIES_MAX, job->group - g);
+    for (size_t g = 0; g < job->group; g += ATTEND_TILE) {
+        const size_t nq = min_size(ATTEND_TILE, job->group - g);
         const size_t column = (row * job->heads + kv_head * job->group + g) * d;
-        float max[ATTEND_QUERIES_MAX], sum[ATTEND_QUERIES_MAX] = {0};
-        for (size_t i = 0; i < nq; i++)
-            max[i] = -INFINITY;
-        memset(acc, 0, nq * d * sizeof(float));
+        tile_begin(tile, nq);
         for (size_t j = 0, nk; j < keys->visible; j += nk) {
             const size_t page = j / job->page_tokens, within = j % job->page_tokens;
             nk = min_size(job->page_tokens - within, ATTEND_KEYS_MAX);
             nk = min_size(nk, keys->visible - j);
-            kernels->attend(acc, max, sum, job->q + column, d, nq,
-                            keys->k_pages[page] + offset + within * d, d,
-                            keys->v_pages[page] + offset + within * d, d, nk, d, job->scale);
+            kernels->gemv[DTYPE_F32](tile->scores, SCORE_STRIDE,
+                                     keys->k_pages[page] + offset + within * d, job->q + column, nq,
+                                     nk, d);
+            tile_softmax(tile, nk, NULL);
+            kernels->weighted_rows(tile->acc, tile->scores, SCORE_STRIDE, nq,
+                                   keys->v_pages[page] + offset + within * d, nk, d);
         }
         for (size_t i = 0; i < nq; i++)
-            write_query(kernels, job->out + column + i * d, acc + i * d, sum[i], d);
+            write_query(kernels, job->out + column + i * d, tile->acc + i * d, tile->sum[i], d);
     }
 }
 
@@ -240,7 +245,8 @@ static void paged_tile(const struct paged *job, struct tile *tile, size_t row, s
                group * d * sizeof(float));
         tokens = rows[i].visible > tokens ? rows[i].visible : tokens;
     }
-    tile_begin(tile, tile->q, d, nq);
+    tile_begin(tile, nq);
+    tile_pack_queries(tile, tile->q, d);
     for (size_t j = 0; j < tokens; j += ATTEND_KEYS_MAX) {
         const size_t nk = min_size(ATTEND_KEYS_MAX, tokens - j);
         for (size_t i = 0; i < nq; i++) {
@@ -265,6 +271,9 @@ static size_t same_sequence(const struct attention_row *rows, size_t row, size_t
     return count;
 }
 
+/* So many rows of one sequence are worth packing its keys for. */
+enum { TILE_ROWS_MIN = 4 };
+
 /* Item: block of tile_rows rows · kv_heads + kv head. */
 static void paged_items(void *arg, size_t begin, size_t end, int thread)
 {
@@ -277,12 +286,12 @@ static void paged_items(void *arg, size_t begin, size_t end, int thread)
         const size_t last = min_size(first + job->tile_rows, job->n);
         for (size_t row = first, count; row < last; row += count) {
             count = same_sequence(job->rows, row, last);
-            if (count * job->group > ATTEND_QUERIES_MAX && count > 1) {
+            if (count >= TILE_ROWS_MIN) {
                 paged_tile(job, &tile, row, count, kv_head);
                 continue;
             }
             for (size_t i = 0; i < count; i++)
-                paged_row(job, row + i, kv_head);
+                paged_row(job, &tile, row + i, kv_head);
         }
     }
 }

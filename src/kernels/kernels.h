@@ -54,16 +54,14 @@ struct kernels {
     float (*softmax_step)(float *s, size_t n, float scale, float *max, float *sum);
     void (*scale)(float *x, size_t n, float factor); /* x *= factor */
 
-    /* Attention of few queries (decode) over one block of keys. For each of `nq` queries q[i]
-     * (d floats, row stride ldq): scores s_j = scale · q·k_j for all nk keys, then softmax_step,
-     * and acc[i][d] (row stride d), 0 at the start, collects the weighted V. K and V rows have
-     * strides ldk and ldv. 1 ≤ nk ≤ ATTEND_KEYS_MAX, nq ≤ ATTEND_QUERIES_MAX. */
-    void (*attend)(float *acc, float *max, float *sum, const float *q, size_t ldq, size_t nq,
-                   const float *k, size_t ldk, const float *v, size_t ldv, size_t nk, size_t d,
-                   float scale);
+    /* acc[nq, d] += p[nq, nk] · V[nk, d], p rows ldp floats apart: the values of few queries
+     * (decode). */
+    void (*weighted_rows)(float *acc, const float *p, size_t ldp, size_t nq, const float *v,
+                          size_t nk, size_t d);
 };
 
-enum { ATTEND_KEYS_MAX = 128, ATTEND_QUERIES_MAX = 8, ATTEND_DIM_MAX = 256 };
+/* Most keys of one block and most floats of one head that attention handles. */
+enum { ATTEND_KEYS_MAX = 128, ATTEND_DIM_MAX = 256 };
 
 /* The best table for this processor under os/cpu.h's mask. */
 void kernels_select(struct kernels *out);

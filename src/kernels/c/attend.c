@@ -19,18 +19,11 @@ float c_softmax_step(float *s, size_t n, float scale, float *max, float *sum)
     return rescale;
 }
 
-void c_attend(float *acc, float *max, float *sum, const float *q, size_t ldq, size_t nq,
-              const float *k, size_t ldk, const float *v, size_t ldv, size_t nk, size_t d,
-              float scale)
+void c_weighted_rows(float *acc, const float *p, size_t ldp, size_t nq, const float *v, size_t nk,
+                     size_t d)
 {
-    float s[ATTEND_KEYS_MAX];
-    for (size_t i = 0; i < nq; i++) {
-        for (size_t j = 0; j < nk; j++)
-            s[j] = c_dot(q + i * ldq, k + j * ldk, d);
-        const float rescale = c_softmax_step(s, nk, scale, &max[i], &sum[i]);
-        c_scale(acc + i * d, d, rescale);
+    for (size_t i = 0; i < nq; i++)
         for (size_t j = 0; j < nk; j++)
             for (size_t e = 0; e < d; e++)
-                acc[i * d + e] += s[j] * v[j * ldv + e];
-    }
+                acc[i * d + e] += p[i * ldp + j] * v[j * d + e];
 }

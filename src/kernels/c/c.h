@@ -33,9 +33,5 @@ void c_gemm_micro(float *c, size_t ldc, const float *a, const float *b, size_t k
                   size_t n, int accumulate);
 
 float c_softmax_step(float *s, size_t n, float scale, float *max, float *sum);
-void c_attend(float *acc, float *max, float *sum, const float *q, size_t ldq, size_t nq,
-              const float *k, size_t ldk, const float *v, size_t ldv, size_t nk, size_t d,
-              float scale);
-
-/* a · b in eight partial sums, which keeps the rounding error of long rows small. */
-float c_dot(const float *a, const float *b, size_t n);
+void c_weighted_rows(float *acc, const float *p, size_t ldp, size_t nq, const float *v, size_t nk,
+                     size_t d);

@@ -21,6 +21,6 @@ void kernels_fill_c(struct kernels *kernels)
         .gemm_nr = C_GEMM_NR,
         .softmax_step = c_softmax_step,
         .scale = c_scale,
-        .attend = c_attend,
+        .weighted_rows = c_weighted_rows,
     };
 }

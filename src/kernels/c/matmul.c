@@ -32,7 +32,8 @@ static float sum_lanes(const float lane[LANES])
            ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-float c_dot(const float *a, const float *b, size_t n)
+/* a · b in eight partial sums, which keeps the rounding error of long rows small. */
+static float dot(const float *a, const float *b, size_t n)
 {
     float lane[LANES] = {0};
     size_t i = 0;
@@ -59,7 +60,7 @@ static void gemv_row(float *y, size_t ldy, const char *w, size_t element, const 
         const size_t length = cols - c < CONVERT_BLOCK ? cols - c : CONVERT_BLOCK;
         convert(block, w + c * element, length);
         for (size_t i = 0; i < n; i++)
-            y[i * ldy] += c_dot(block, x + i * cols + c, length);
+            y[i * ldy] += dot(block, x + i * cols + c, length);
     }
 }
 

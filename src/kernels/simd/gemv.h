@@ -1,0 +1,182 @@
+/* The decode product, written for any vec.h: memory bound, so every weight is read once and meets
+ * all rows of x while it is in a register. Include after gemm.h. */
+#pragma once
+
+#include "kernels/kernels.h"
+
+enum {
+    TILE_MAX = 12,         /* accumulators of one tile: rows of W × rows of x */
+    X_MAX = 6,             /* rows of x in one tile */
+    PREFETCH_BYTES = 1024, /* how far ahead of its use a weight is asked for */
+};
+
+/* y[i, r] for `rows` weight rows, row_bytes apart, and n rows of x; rows and n are constants. */
+ALWAYS_INLINE void gemv_tile(float *y, size_t ldy, const char *w, const float *x, const size_t n,
+                             const size_t rows, size_t cols, enum dtype dtype)
+{
+    const size_t element = dtype_size(dtype), row_bytes = cols * element;
+    vec acc[TILE_MAX];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < n * rows; i++)
+        acc[i] = vec_zero();
+    size_t c = 0;
+    for (; c + LANES <= cols; c += LANES) {
+        vec weights[TILE_MAX];
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++) {
+            const char *at = w + r * row_bytes + c * element;
+            __builtin_prefetch(at + PREFETCH_BYTES);
+            weights[r] = vec_load_weights(at, dtype);
+        }
+#pragma GCC unroll 16
+        for (size_t i = 0; i < n; i++) {
+            const vec xs = vec_load(x + i * cols + c);
+#pragma GCC unroll 16
+            for (size_t r = 0; r < rows; r++)
+                acc[i * rows + r] = vec_fma(weights[r], xs, acc[i * rows + r]);
+        }
+    }
+    if (c < cols) {
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++) {
+            const vec weights =
+                vec_load_weights_part(w + r * row_bytes + c * element, cols - c, dtype);
+#pragma GCC unroll 16
+            for (size_t i = 0; i < n; i++)
+                acc[i * rows + r] =
+                    vec_fma(weights, vec_load_part(x + i * cols + c, cols - c), acc[i * rows + r]);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < n; i++)
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++)
+            y[i * ldy + r] = vec_sum(acc[i * rows + r]);
+}
+
+/* `rows` weight rows at a time as long as they last, then one at a time. */
+ALWAYS_INLINE void gemv_strip(float *y, size_t ldy, const char *w, const float *x, const size_t n,
+                              const size_t rows, size_t count, size_t cols, enum dtype dtype)
+{
+    const size_t row_bytes = cols * dtype_size(dtype);
+    size_t r = 0;
+    for (; r + rows <= count; r += rows)
+        gemv_tile(y + r, ldy, w + r * row_bytes, x, n, rows, cols, dtype);
+    for (; r < count; r++)
+        gemv_tile(y + r, ldy, w + r * row_bytes, x, n, 1, cols, dtype);
+}
+
+/* More rows of x than one tile takes pass over the same few weight rows again, which are in the
+ * first-level cache by then. */
+ALWAYS_INLINE void gemv_any(float *y, size_t ldy, const void *weights, const float *x, size_t n,
+                            size_t rows, size_t cols, enum dtype dtype)
+{
+    const size_t row_bytes = cols * dtype_size(dtype);
+    const size_t strip = n > X_MAX ? 4 : rows;
+    for (size_t r = 0; r < rows; r += strip) {
+        const size_t count = rows - r < strip ? rows - r : strip;
+        const char *w = (const char *)weights + r * row_bytes;
+        for (size_t i = 0; i < n; i += X_MAX) {
+            float *to = y + i * ldy + r;
+            const float *from = x + i * cols;
+            switch (n - i) {
+            case 1: gemv_strip(to, ldy, w, from, 1, 8, count, cols, dtype); break;
+            case 2: gemv_strip(to, ldy, w, from, 2, 4, count, cols, dtype); break;
+            case 3: gemv_strip(to, ldy, w, from, 3, 4, count, cols, dtype); break;
+            case 4: gemv_strip(to, ldy, w, from, 4, 2, count, cols, dtype); break;
+            case 5: gemv_strip(to, ldy, w, from, 5, 2, count, cols, dtype); break;
+            default: gemv_strip(to, ldy, w, from, 6, 2, count, cols, dtype); break;
+            }
+        }
+    }
+}
+
+static void simd_gemv_f32(float *y, size_t ldy, const void *w, const float *x, size_t n,
+                          size_t rows, size_t cols)
+{
+    gemv_any(y, ldy, w, x, n, rows, cols, DTYPE_F32);
+}
+
+static void simd_gemv_f16(float *y, size_t ldy, const void *w, const float *x, size_t n,
+                          size_t rows, size_t cols)
+{
+    gemv_any(y, ldy, w, x, n, rows, cols, DTYPE_F16);
+}
+
+static void simd_gemv_bf16(float *y, size_t ldy, const void *w, const float *x, size_t n,
+                           size_t rows, size_t cols)
+{
+    gemv_any(y, ldy, w, x, n, rows, cols, DTYPE_BF16);
+}
+
+ALWAYS_INLINE void convert(float *dst, const void *src, size_t n, enum dtype dtype)
+{
+    const char *from = src;
+    const size_t element = dtype_size(dtype);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vec_store(dst + i, vec_load_weights(from + i * element, dtype));
+    if (i < n)
+        vec_store_part(dst + i, vec_load_weights_part(from + i * element, n - i, dtype), n - i);
+}
+
+static void simd_f16_to_f32(float *dst, const void *src, size_t n)
+{
+    convert(dst, src, n, DTYPE_F16);
+}
+
+static void simd_bf16_to_f32(float *dst, const void *src, size_t n)
+{
+    convert(dst, src, n, DTYPE_BF16);
+}
+
+/* acc[nq, VALUE_VECS vectors of columns] += p[nq, nk] · V; nq is a constant. */
+ALWAYS_INLINE void weighted_tile(float *acc, const float *p, size_t ldp, const size_t nq,
+                                 const float *v, size_t nk, size_t d, const size_t vectors)
+{
+    vec sum[TILE_MAX];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < nq; i++)
+#pragma GCC unroll 16
+        for (size_t e = 0; e < vectors; e++)
+            sum[i * vectors + e] = vec_load(acc + i * d + e * LANES);
+    for (size_t j = 0; j < nk; j++) {
+#pragma GCC unroll 16
+        for (size_t i = 0; i < nq; i++) {
+            const vec weight = vec_set(p[i * ldp + j]);
+#pragma GCC unroll 16
+            for (size_t e = 0; e < vectors; e++)
+                sum[i * vectors + e] =
+                    vec_fma(weight, vec_load(v + j * d + e * LANES), sum[i * vectors + e]);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < nq; i++)
+#pragma GCC unroll 16
+        for (size_t e = 0; e < vectors; e++)
+            vec_store(acc + i * d + e * LANES, sum[i * vectors + e]);
+}
+
+static void simd_weighted_rows(float *acc, const float *p, size_t ldp, size_t nq, const float *v,
+                               size_t nk, size_t d)
+{
+    size_t i = 0;
+    for (; i + 2 <= nq; i += 2) {
+        size_t e = 0;
+        for (; e + 4 * LANES <= d; e += 4 * LANES)
+            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 2, v + e, nk, d, 4);
+        for (; e + LANES <= d; e += LANES)
+            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 2, v + e, nk, d, 1);
+    }
+    for (; i < nq; i++) {
+        size_t e = 0;
+        for (; e + 4 * LANES <= d; e += 4 * LANES)
+            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 1, v + e, nk, d, 4);
+        for (; e + LANES <= d; e += LANES)
+            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 1, v + e, nk, d, 1);
+    }
+    for (size_t e = d / LANES * LANES; e < d; e++)
+        for (i = 0; i < nq; i++)
+            for (size_t j = 0; j < nk; j++)
+                acc[i * d + e] += p[i * ldp + j] * v[j * d + e];
+}
