@@ -11,9 +11,10 @@
 
 enum template_kind { TEMPLATE_INSTRUCT, TEMPLATE_THINKING };
 
-/* Which template a checkpoint directory ships (chat_template.json, chat_template.jinja, or
- * tokenizer_config.json), by the text's SHA-free comparison of known forms. *known is false if the
- * text is neither; kind is then the nearer one. Codes: missing_file bad_tokenizer. */
+/* Which template a checkpoint directory ships (chat_template.jinja, chat_template.json, or
+ * tokenizer_config.json, the first that is there), by length and hash of its text. *known is false
+ * if the text is neither, or there is none; kind is then the nearer one. Codes: unreadable
+ * bad_tokenizer. */
 MUST_CHECK enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
                                             struct reason *why);
 
@@ -50,7 +51,8 @@ MUST_CHECK enum status chat_template_render(enum template_kind kind, const struc
                                             struct prompt *out, struct reason *why);
 
 /* Token ids of a prompt. image_tokens[i] copies of <|image_pad|> for image i. Video j is replaced
- * by its timestamps and pads (3.6): frame groups with times and pads each. */
+ * by its timestamps and pads (3.6): frame groups with times and pads each. NULL for either leaves
+ * its pads single. Codes: bad_tokenizer if the tokenizer lacks a marker. */
 struct video_layout {
     const double *times; /* [groups] seconds */
     uint32_t groups, tokens_per_group;

@@ -1,23 +1,16 @@
-#include "base/test.h"
 #include "model/tokenizer.h"
 
-#include "base/arena.h"
+#include "model/golden_test.h"
 #include "os/file.h"
-#include "json/json.h"
 
 static struct tokenizer *real;
-
-static void path_of(char out[512], const char *name)
-{
-    snprintf(out, 512, "%s/%s", getenv("QVL_SOURCE_ROOT"), name);
-}
 
 static int load(void **state)
 {
     (void)state;
     char path[512];
     struct reason why;
-    path_of(path, "tests/golden/tokenizer/tokenizer.json");
+    golden_path(path, "tests/golden/tokenizer/tokenizer.json");
     if (tokenizer_load(path, &real, &why)) {
         fprintf(stderr, "%s\n", why.message[LANG_EN]);
         return -1;
@@ -32,60 +25,20 @@ static int unload(void **state)
     return 0;
 }
 
-/* Calls `check` with every line of a JSON lines file; returns the number of lines. */
-static int each_line(const char *name, void (*check)(const struct json *row))
-{
-    char path[512];
-    struct buf text;
-    path_of(path, name);
-    buf_init(&text, 64 << 20);
-    assert_int_equal(file_read(path, &text, NULL), STATUS_OK);
-    int rows = 0;
-    for (char *line = text.data, *end; (end = memchr(line, '\n', text.len)); line = end + 1) {
-        struct arena arena;
-        struct json *row;
-        arena_init(&arena, 64 << 20);
-        assert_int_equal(
-            json_parse(line, (size_t)(end - line), (struct json_limits){0}, &arena, &row, NULL),
-            STATUS_OK);
-        check(row);
-        rows++;
-        arena_release(&arena);
-        text.len -= (size_t)(end + 1 - line);
-    }
-    buf_release(&text);
-    return rows;
-}
-
-static void check_ids(const struct token_list *list, const struct json *expected, struct str text)
-{
-    size_t i = 0;
-    JSON_EACH(id, expected) {
-        int64_t n;
-        assert_true(json_int64(id, &n));
-        if (i >= list->count || list->ids[i] != n)
-            fail_msg("token %zu of \"%.*s\" is %d, not %lld", i, STR_ARG(text),
-                     i < list->count ? list->ids[i] : -1, (long long)n);
-        i++;
-    }
-    if (i != list->count)
-        fail_msg("\"%.*s\" has %zu tokens, not %zu", STR_ARG(text), list->count, i);
-}
-
 static void check_encode(const struct json *row)
 {
     const struct str text = json_get(row, "text")->text;
     struct token_list list = {0};
     assert_int_equal(tokenizer_encode(real, text, json_get(row, "specials")->truth, &list, NULL),
                      STATUS_OK);
-    check_ids(&list, json_get(row, "ids"), text);
+    golden_check_ids(&list, json_get(row, "ids"), text);
     token_list_release(&list);
 }
 
 static void encodes_as_the_reference(void **state)
 {
     (void)state;
-    assert_int_equal(each_line("tests/golden/tokenizer.jsonl", check_encode), 3759);
+    assert_int_equal(golden_each_line("tests/golden/tokenizer.jsonl", check_encode), 3759);
 }
 
 static void check_decode(const struct json *row)
@@ -116,7 +69,7 @@ static void check_decode(const struct json *row)
 static void streams_whole_characters(void **state)
 {
     (void)state;
-    assert_int_equal(each_line("tests/golden/tokenizer_decode.jsonl", check_decode), 597);
+    assert_int_equal(golden_each_line("tests/golden/tokenizer_decode.jsonl", check_decode), 597);
 }
 
 /* Each would take minutes if any step were quadratic. */
@@ -198,7 +151,7 @@ static void names_what_is_broken(void **state)
     (void)state;
     char path[512];
     struct buf good;
-    path_of(path, "models/demo/tokenizer.json");
+    golden_path(path, "models/demo/tokenizer.json");
     buf_init(&good, 1 << 20);
     assert_int_equal(file_read(path, &good, NULL), STATUS_OK);
     for (size_t i = 0; i < ARRAY_LEN(broken); i++) {

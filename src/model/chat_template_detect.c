@@ -1,0 +1,87 @@
+#include "model/chat_template.h"
+#include "os/file.h"
+
+enum { FILE_MAX_BYTES = 4 << 20, PATH_BYTES = 4096 };
+
+/* The published texts, by length and FNV-1a of their bytes. */
+static const struct {
+    enum template_kind kind;
+    size_t length;
+    uint64_t hash;
+} official[] = {
+    {TEMPLATE_INSTRUCT, 5292, 0xF67AFE266C470DF1u},
+    {TEMPLATE_THINKING, 5199, 0xAA8B5E5B19A92484u},
+};
+
+static uint64_t fnv1a(struct str text)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.ptr[i]) * 0x100000001B3u;
+    return hash;
+}
+
+static void judge(struct str text, enum template_kind *kind, bool *known)
+{
+    const uint64_t hash = fnv1a(text);
+    for (size_t i = 0; i < ARRAY_LEN(official); i++) {
+        if (text.len == official[i].length && hash == official[i].hash) {
+            *kind = official[i].kind;
+            *known = true;
+            return;
+        }
+    }
+    const bool thinks = text.len && memmem(text.ptr, text.len, "<think>", strlen("<think>"));
+    *kind = thinks ? TEMPLATE_THINKING : TEMPLATE_INSTRUCT;
+}
+
+/* The member chat_template of a JSON file, if it has one. */
+static enum status judge_json(const char *path, struct buf *file, enum template_kind *kind,
+                              bool *known, bool *found, struct reason *why)
+{
+    struct arena arena;
+    struct json *root;
+    struct reason syntax;
+    arena_init(&arena, 64 << 20);
+    enum status status = STATUS_OK;
+    if (json_parse(file->data, file->len, (struct json_limits){0}, &arena, &root, &syntax)) {
+        reason_set(why, "bad_tokenizer", "The file %s is not valid JSON.",
+                   "文件 %s 不是合法的 JSON。", path);
+        reason_subject(why, "%s", path);
+        status = STATUS_INVALID;
+    } else {
+        const struct json *text = json_get(root, "chat_template");
+        *found = json_is(text, JSON_STRING);
+        if (*found)
+            judge(text->text, kind, known);
+    }
+    arena_release(&arena);
+    return status;
+}
+
+enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
+                                 struct reason *why)
+{
+    static const char *const names[] = {"chat_template.jinja", "chat_template.json",
+                                        "tokenizer_config.json"};
+    *kind = TEMPLATE_INSTRUCT;
+    *known = false;
+    bool found = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < ARRAY_LEN(names) && !found && !status; i++) {
+        char path[PATH_BYTES];
+        if (!path_join(path, sizeof path, dir, names[i]) || !file_exists(path))
+            continue;
+        struct buf file;
+        buf_init(&file, FILE_MAX_BYTES);
+        status = file_read(path, &file, why);
+        if (!status && i == 0) {
+            judge(buf_str(&file), kind, known);
+            found = true;
+        } else if (!status) {
+            status = judge_json(path, &file, kind, known, &found, why);
+        }
+        buf_release(&file);
+    }
+    return status;
+}
