@@ -1,0 +1,205 @@
+#include "base/clock.h"
+#include "check.h"
+#include "kernels/ops.h"
+#include "os/cpu.h"
+#include "peak.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The buffers that every timed kernel works on: 1 MiB stays in the second-level cache of most
+ * processors, 256 MiB in none. */
+enum { SMALL = 1 << 16, LARGE = 1 << 26, GEMV_COLS = 4096, REPEATS = 5 };
+
+struct bench {
+    struct kernels kernels;
+    struct compute *compute;
+    struct matrix matrix;
+    enum dtype dtype;
+    float *a, *b, *c; /* SMALL floats each */
+    float *large;     /* LARGE floats */
+    size_t n;
+};
+
+static float *fill(size_t count)
+{
+    float *floats = aligned_alloc(64, count * sizeof(float));
+    if (!floats)
+        exit(2);
+    for (size_t i = 0; i < count; i++)
+        floats[i] = random_float();
+    return floats;
+}
+
+/* Seconds of one call: the best of some repeats, each of at least 20 ms. */
+static double seconds(void (*call)(struct bench *bench), struct bench *bench)
+{
+    double best = INFINITY;
+    size_t calls = 1;
+    for (int repeat = 0; repeat < REPEATS;) {
+        const int64_t start = clock_ns(&clock_system);
+        for (size_t i = 0; i < calls; i++)
+            call(bench);
+        const double spent = (double)(clock_ns(&clock_system) - start) * 1e-9;
+        if (spent < 0.02 && calls < 1u << 24) {
+            calls *= 2;
+            continue;
+        }
+        best = fmin(best, spent / (double)calls);
+        repeat++;
+    }
+    return best;
+}
+
+static void call_rms_norm(struct bench *bench)
+{
+    bench->kernels.rms_norm(bench->c, bench->a, bench->b, bench->n, 1e-6f);
+}
+
+static void call_layer_norm(struct bench *bench)
+{
+    bench->kernels.layer_norm(bench->c, bench->a, bench->b, bench->a, bench->n, 1e-6f);
+}
+
+static void call_silu_mul(struct bench *bench)
+{
+    memcpy(bench->c, bench->a, bench->n * sizeof(float));
+    bench->kernels.silu_mul(bench->c, bench->b, bench->n);
+}
+
+static void call_gelu_tanh(struct bench *bench)
+{
+    memcpy(bench->c, bench->a, bench->n * sizeof(float));
+    bench->kernels.gelu_tanh(bench->c, bench->n);
+}
+
+static void call_gelu_erf(struct bench *bench)
+{
+    memcpy(bench->c, bench->a, bench->n * sizeof(float));
+    bench->kernels.gelu_erf(bench->c, bench->n);
+}
+
+static void call_rope(struct bench *bench)
+{
+    bench->kernels.rope(bench->c, bench->a, bench->b, bench->n / 2);
+}
+
+static void call_softmax(struct bench *bench)
+{
+    float max = -INFINITY, sum = 0;
+    memcpy(bench->c, bench->a, bench->n * sizeof(float));
+    bench->kernels.softmax_step(bench->c, bench->n, 1, &max, &sum);
+}
+
+static void call_gemm_micro(struct bench *bench)
+{
+    const struct kernels *k = &bench->kernels;
+    k->gemm_micro(bench->c, k->gemm_nr, bench->a, bench->b, bench->n, k->gemm_mr, k->gemm_nr, 1);
+}
+
+static void call_pack_b(struct bench *bench)
+{
+    bench->kernels.pack_b[bench->dtype](bench->c, bench->large, GEMV_COLS, bench->kernels.gemm_nr,
+                                        bench->n);
+}
+
+static void call_gemv(struct bench *bench)
+{
+    const size_t bytes = GEMV_COLS * dtype_size(bench->dtype);
+    bench->kernels.gemv[bench->dtype](bench->c, LARGE * sizeof(float) / bytes, bench->large,
+                                      bench->a, bench->n, LARGE * sizeof(float) / bytes, GEMV_COLS);
+}
+
+static void call_read(struct bench *bench)
+{
+    peak_read(bench->large, LARGE * sizeof(float));
+}
+
+static void call_matmul(struct bench *bench)
+{
+    matmul(bench->compute, &bench->matrix, bench->a, bench->n, bench->c);
+}
+
+/* Millions of elements per second of the row kernels, in the cache. */
+static void bench_rows(struct bench *bench)
+{
+    static const struct {
+        const char *name;
+        void (*call)(struct bench *bench);
+    } rows[] = {
+        {"rms_norm", call_rms_norm},    {"layer_norm", call_layer_norm},
+        {"silu_mul", call_silu_mul},    {"gelu_tanh", call_gelu_tanh},
+        {"gelu_erf", call_gelu_erf},    {"rope", call_rope},
+        {"softmax_step", call_softmax},
+    };
+    bench->n = 4096;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf("  %-14s %8.0f M elements/s\n", rows[i].name,
+               (double)bench->n * 1e-6 / seconds(rows[i].call, bench));
+}
+
+static void bench_products(struct bench *bench, double peak, double bandwidth)
+{
+    const struct kernels *k = &bench->kernels;
+    bench->n = 256;
+    const double flops = 2.0 * 256 * (double)(k->gemm_mr * k->gemm_nr);
+    const double rate = flops * 1e-9 / seconds(call_gemm_micro, bench);
+    printf("  %-14s %8.1f GFLOP/s, %.0f %% of the peak\n", "gemm_micro", rate, rate / peak * 100);
+    for (bench->dtype = 0; bench->dtype < DTYPE_COUNT; bench->dtype++) {
+        bench->n = 256;
+        printf("  pack_b %-7s %8.0f M elements/s\n", dtype_names[bench->dtype],
+               (double)(bench->n * k->gemm_nr) * 1e-6 / seconds(call_pack_b, bench));
+        for (bench->n = 1; bench->n <= 6; bench->n += 5) {
+            const double gigabytes = LARGE * sizeof(float) * 1e-9 / seconds(call_gemv, bench);
+            printf("  gemv %-4s n=%zu  %8.1f GB/s, %.0f %% of reading\n", dtype_names[bench->dtype],
+                   bench->n, gigabytes, gigabytes / bandwidth * 100);
+        }
+    }
+}
+
+static void bench_matmul(struct bench *bench, int threads, double peak)
+{
+    static const uint32_t shapes[][2] = {{4096, 4096}, {12288, 4096}};
+    const struct compute_limits limits = {.max_rows = 512, .max_cols = 4096};
+    if (compute_create(threads, limits, &bench->compute, NULL) != STATUS_OK)
+        exit(2);
+    bench->n = 512;
+    for (size_t s = 0; s < 2; s++) {
+        for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            bench->matrix = (struct matrix){bench->large, dtype, shapes[s][0], shapes[s][1], NULL};
+            const double flops = 2.0 * 512 * shapes[s][0] * shapes[s][1];
+            const double rate = flops * 1e-9 / seconds(call_matmul, bench);
+            printf("  matmul 512 x %ux%u %-4s threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
+                   shapes[s][0], shapes[s][1], dtype_names[dtype], threads, rate,
+                   rate / (peak * threads) * 100);
+        }
+    }
+    compute_destroy(bench->compute);
+}
+
+void bench_all(const struct level *levels, size_t count)
+{
+    char model[128];
+    cpu_model_name(model, sizeof model);
+    struct bench bench = {.a = fill(512 * 4096), .b = fill(SMALL), .c = fill(512 * 12288)};
+    bench.large = fill(LARGE);
+    const double bandwidth = LARGE * sizeof(float) * 1e-9 / seconds(call_read, &bench);
+    printf("%s, %d cores; one thread reads %.1f GB/s\n", model, cpu_usable_cores(), bandwidth);
+    for (size_t i = 0; i < count; i++) {
+        const double peak = peak_gflops(levels[i].name);
+        printf("%s: F32 peak of one thread %.1f GFLOP/s\n", levels[i].name, peak);
+        bench.kernels = levels[i].kernels;
+        if (cpu_set_level(levels[i].name, NULL) != STATUS_OK)
+            continue;
+        bench_rows(&bench);
+        bench_products(&bench, peak, bandwidth);
+        for (int threads = 1; i > 0 && threads <= 2 && threads <= cpu_usable_cores(); threads++)
+            bench_matmul(&bench, threads, peak);
+    }
+    free(bench.a);
+    free(bench.b);
+    free(bench.c);
+    free(bench.large);
+}

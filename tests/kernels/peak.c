@@ -1,0 +1,91 @@
+#include "peak.h"
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* GCC's vectors, so that one text serves every width. */
+typedef float float4 __attribute__((vector_size(16)));
+typedef float float8 __attribute__((vector_size(32)));
+typedef float float16 __attribute__((vector_size(64)));
+
+enum { CHAINS = 12, STEPS = 1 << 20 };
+
+static volatile float sink;
+
+/* Twelve independent chains of multiply-adds hide the latency; two flops per lane and step. */
+#define PEAK(name, type, multiply_add)                                                             \
+    static void name(void)                                                                         \
+    {                                                                                              \
+        const type x = (type){0} + 0.999f, y = (type){0} + 0.001f;                                 \
+        type a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;   \
+        for (int step = 0; step < STEPS; step++) {                                                 \
+            multiply_add(a);                                                                       \
+            multiply_add(b);                                                                       \
+            multiply_add(c);                                                                       \
+            multiply_add(d);                                                                       \
+            multiply_add(e);                                                                       \
+            multiply_add(f);                                                                       \
+            multiply_add(g);                                                                       \
+            multiply_add(h);                                                                       \
+            multiply_add(i);                                                                       \
+            multiply_add(j);                                                                       \
+            multiply_add(k);                                                                       \
+            multiply_add(l);                                                                       \
+        }                                                                                          \
+        a += b + c + d + e + f + g + h + i + j + k + l;                                            \
+        sink = a[0];                                                                               \
+    }
+
+#define TWO_OPERATIONS(v) v = v * x + y
+PEAK(peak_4, float4, TWO_OPERATIONS)
+
+#ifdef __x86_64__
+#define FUSED_8(v)  __asm__("vfmadd213ps %2, %1, %0" : "+x"(v) : "x"(x), "x"(y))
+#define FUSED_16(v) __asm__("vfmadd213ps %2, %1, %0" : "+v"(v) : "v"(x), "v"(y))
+__attribute__((target("avx2,fma"))) PEAK(peak_8, float8, FUSED_8) __attribute__((target("avx512f")))
+PEAK(peak_16, float16, FUSED_16)
+#endif
+
+    double peak_gflops(const char *level)
+{
+    void (*run)(void) = peak_4;
+    double lanes = 4;
+#ifdef __x86_64__
+    if (strcmp(level, "avx2") == 0) {
+        run = peak_8;
+        lanes = 8;
+    } else if (strcmp(level, "avx512") == 0) {
+        run = peak_16;
+        lanes = 16;
+    }
+#endif
+    double best = INFINITY;
+    for (int repeat = 0; repeat < 20; repeat++) {
+        const int64_t start = clock_ns(&clock_system);
+        run();
+        best = fmin(best, (double)(clock_ns(&clock_system) - start));
+    }
+    return 2.0 * CHAINS * STEPS * lanes / best;
+}
+
+void peak_read(const void *data, size_t bytes)
+{
+    const char *from = data;
+    float8 sum[8] = {0};
+    for (size_t i = 0; i + sizeof sum <= bytes; i += sizeof sum) {
+        __builtin_prefetch(from + i + 2048);
+        __builtin_prefetch(from + i + 2048 + 64);
+        __builtin_prefetch(from + i + 2048 + 128);
+        __builtin_prefetch(from + i + 2048 + 192);
+        for (size_t j = 0; j < 8; j++) {
+            float8 piece;
+            memcpy(&piece, from + i + j * sizeof piece, sizeof piece);
+            sum[j] += piece;
+        }
+    }
+    for (size_t j = 1; j < 8; j++)
+        sum[0] += sum[j];
+    sink = sum[0][0];
+}
