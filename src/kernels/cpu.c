@@ -13,5 +13,7 @@ void kernels_select(struct kernels *out)
     const uint32_t flags = cpu_flags();
     if (flags & CPU_AVX2)
         kernels_fill_avx2(out);
+    if (flags & CPU_AVX512)
+        kernels_fill_avx512(out);
 #endif
 }

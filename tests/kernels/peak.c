@@ -70,22 +70,22 @@ PEAK(peak_16, float16, FUSED_16)
     return 2.0 * CHAINS * STEPS * lanes / best;
 }
 
+/* Eight streams at once keep more of the memory's banks busy than one. */
 void peak_read(const void *data, size_t bytes)
 {
+    enum { STREAMS = 8, STREAM_BYTES = 8192, LINE = 64 };
     const char *from = data;
-    float8 sum[8] = {0};
-    for (size_t i = 0; i + sizeof sum <= bytes; i += sizeof sum) {
-        __builtin_prefetch(from + i + 2048);
-        __builtin_prefetch(from + i + 2048 + 64);
-        __builtin_prefetch(from + i + 2048 + 128);
-        __builtin_prefetch(from + i + 2048 + 192);
-        for (size_t j = 0; j < 8; j++) {
-            float8 piece;
-            memcpy(&piece, from + i + j * sizeof piece, sizeof piece);
-            sum[j] += piece;
+    float8 sum[2] = {0};
+    for (size_t base = 0; base + STREAMS * STREAM_BYTES <= bytes; base += STREAMS * STREAM_BYTES) {
+        for (size_t i = 0; i < STREAM_BYTES; i += LINE) {
+            for (size_t stream = 0; stream < STREAMS; stream++) {
+                float8 piece[2];
+                memcpy(piece, from + base + stream * STREAM_BYTES + i, sizeof piece);
+                sum[0] += piece[0];
+                sum[1] += piece[1];
+            }
         }
     }
-    for (size_t j = 1; j < 8; j++)
-        sum[0] += sum[j];
+    sum[0] += sum[1];
     sink = sum[0][0];
 }

@@ -5,10 +5,30 @@
 #include "kernels/kernels.h"
 
 enum {
-    TILE_MAX = 12,         /* accumulators of one tile: rows of W × rows of x */
-    X_MAX = 6,             /* rows of x in one tile */
-    PREFETCH_BYTES = 1024, /* how far ahead of its use a weight is asked for */
+    TILE_MAX = 12,        /* accumulators of one tile: rows of W × rows of x */
+    X_MAX = 6,            /* rows of x in one tile */
+    STEP = 2 * LANES,     /* columns between two prefetches: a cache line of F32 or half of one */
+    PREFETCH_BYTES = 512, /* how far ahead of its use a weight is asked for */
 };
+
+/* acc[i, r] += W[r, LANES columns] · x[i, LANES columns]; `part` of them if that is not 0. */
+ALWAYS_INLINE void gemv_step(vec acc[TILE_MAX], const char *w, size_t row_bytes, const float *x,
+                             size_t ldx, const size_t n, const size_t rows, size_t part,
+                             enum dtype dtype)
+{
+    vec weights[TILE_MAX];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; r++)
+        weights[r] = part ? vec_load_weights_part(w + r * row_bytes, part, dtype)
+                          : vec_load_weights(w + r * row_bytes, dtype);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < n; i++) {
+        const vec xs = part ? vec_load_part(x + i * ldx, part) : vec_load(x + i * ldx);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++)
+            acc[i * rows + r] = vec_fma(weights[r], xs, acc[i * rows + r]);
+    }
+}
 
 /* y[i, r] for `rows` weight rows, row_bytes apart, and n rows of x; rows and n are constants. */
 ALWAYS_INLINE void gemv_tile(float *y, size_t ldy, const char *w, const float *x, const size_t n,
@@ -20,33 +40,21 @@ ALWAYS_INLINE void gemv_tile(float *y, size_t ldy, const char *w, const float *x
     for (size_t i = 0; i < n * rows; i++)
         acc[i] = vec_zero();
     size_t c = 0;
-    for (; c + LANES <= cols; c += LANES) {
-        vec weights[TILE_MAX];
+    for (; c + STEP <= cols; c += STEP) {
 #pragma GCC unroll 16
-        for (size_t r = 0; r < rows; r++) {
-            const char *at = w + r * row_bytes + c * element;
-            __builtin_prefetch(at + PREFETCH_BYTES);
-            weights[r] = vec_load_weights(at, dtype);
-        }
-#pragma GCC unroll 16
-        for (size_t i = 0; i < n; i++) {
-            const vec xs = vec_load(x + i * cols + c);
-#pragma GCC unroll 16
-            for (size_t r = 0; r < rows; r++)
-                acc[i * rows + r] = vec_fma(weights[r], xs, acc[i * rows + r]);
-        }
+        for (size_t r = 0; r < rows; r++)
+            __builtin_prefetch(w + r * row_bytes + c * element + PREFETCH_BYTES);
+#pragma GCC unroll 2
+        for (size_t half = 0; half < STEP; half += LANES)
+            gemv_step(acc, w + (c + half) * element, row_bytes, x + c + half, cols, n, rows, 0,
+                      dtype);
     }
-    if (c < cols) {
-#pragma GCC unroll 16
-        for (size_t r = 0; r < rows; r++) {
-            const vec weights =
-                vec_load_weights_part(w + r * row_bytes + c * element, cols - c, dtype);
-#pragma GCC unroll 16
-            for (size_t i = 0; i < n; i++)
-                acc[i * rows + r] =
-                    vec_fma(weights, vec_load_part(x + i * cols + c, cols - c), acc[i * rows + r]);
-        }
+    if (c + LANES <= cols) {
+        gemv_step(acc, w + c * element, row_bytes, x + c, cols, n, rows, 0, dtype);
+        c += LANES;
     }
+    if (c < cols)
+        gemv_step(acc, w + c * element, row_bytes, x + c, cols, n, rows, cols - c, dtype);
 #pragma GCC unroll 16
     for (size_t i = 0; i < n; i++)
 #pragma GCC unroll 16
@@ -82,8 +90,8 @@ ALWAYS_INLINE void gemv_any(float *y, size_t ldy, const void *weights, const flo
             switch (n - i) {
             case 1: gemv_strip(to, ldy, w, from, 1, 8, count, cols, dtype); break;
             case 2: gemv_strip(to, ldy, w, from, 2, 4, count, cols, dtype); break;
-            case 3: gemv_strip(to, ldy, w, from, 3, 4, count, cols, dtype); break;
-            case 4: gemv_strip(to, ldy, w, from, 4, 2, count, cols, dtype); break;
+            case 3: gemv_strip(to, ldy, w, from, 3, 3, count, cols, dtype); break;
+            case 4: gemv_strip(to, ldy, w, from, 4, 3, count, cols, dtype); break;
             case 5: gemv_strip(to, ldy, w, from, 5, 2, count, cols, dtype); break;
             default: gemv_strip(to, ldy, w, from, 6, 2, count, cols, dtype); break;
             }
