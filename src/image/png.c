@@ -1,0 +1,122 @@
+/* PNG by libpng. Gamma, ICC, sRGB and cICP chunks change nothing. */
+#include "image/decode.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <png.h>
+
+enum { CHUNK_MAX_BYTES = 8 << 20, CHUNKS_MAX = 512 };
+
+struct png {
+    png_structp read;
+    png_infop info;
+    const uint8_t *at, *end;
+    char message[160];
+    uint8_t *pixels; /* RGBA or RGB rows */
+    png_bytepp rows;
+};
+
+static void on_error(png_structp read, png_const_charp message)
+{
+    struct png *p = png_get_error_ptr(read);
+    snprintf(p->message, sizeof p->message, "%s", message);
+    png_longjmp(read, 1);
+}
+
+static void on_warning(png_structp read, png_const_charp message)
+{
+    (void)read;
+    (void)message;
+}
+
+static void on_read(png_structp read, png_bytep out, size_t len)
+{
+    struct png *p = png_get_io_ptr(read);
+    if ((size_t)(p->end - p->at) < len)
+        png_error(read, "the data end too early");
+    memcpy(out, p->at, len);
+    p->at += len;
+}
+
+static void see_metadata(struct decode *d, struct png *p)
+{
+    png_bytep exif;
+    png_uint_32 exif_len;
+    if (png_get_eXIf_1(p->read, p->info, &exif_len, &exif))
+        decode_see_exif(d, (struct str){(const char *)exif, exif_len});
+    png_textp texts;
+    int count = 0;
+    png_get_text(p->read, p->info, &texts, &count);
+    for (int i = 0; i < count; i++)
+        if (strcmp(texts[i].key, "XML:com.adobe.xmp") == 0)
+            decode_see_xmp(d, str_from(texts[i].text));
+}
+
+/* Every kind of PNG becomes 8-bit RGB or RGBA; 16-bit samples keep their high byte. */
+static void set_transforms(struct png *p)
+{
+    png_set_expand(p->read);
+    png_set_strip_16(p->read);
+    png_set_gray_to_rgb(p->read);
+    png_set_interlace_handling(p->read);
+    png_read_update_info(p->read, p->info);
+}
+
+static enum status read_rows(struct decode *d, struct png *p, struct image *out)
+{
+    const size_t stride = png_get_rowbytes(p->read, p->info);
+    const bool alpha = png_get_channels(p->read, p->info) == 4;
+    p->rows = malloc(out->height * sizeof *p->rows);
+    p->pixels = alpha ? malloc(stride * out->height) : NULL;
+    if (!p->rows || (alpha && !p->pixels))
+        return reason_no_memory(d->why, stride * out->height);
+    for (size_t y = 0; y < out->height; y++)
+        p->rows[y] = (alpha ? p->pixels : out->rgb) + y * stride;
+    png_read_image(p->read, p->rows);
+    png_read_end(p->read, p->info);
+    see_metadata(d, p);
+    if (alpha)
+        decode_on_white(p->pixels, out->rgb, (size_t)out->width * out->height);
+    return STATUS_OK;
+}
+
+static enum status decode(struct decode *d, struct png *p, struct image *out)
+{
+    png_set_read_fn(p->read, p, on_read);
+    png_set_user_limits(p->read, 1 << 20, 1 << 20);
+    png_set_chunk_malloc_max(p->read, CHUNK_MAX_BYTES);
+    png_set_chunk_cache_max(p->read, CHUNKS_MAX);
+    png_set_benign_errors(p->read, 1);
+    png_read_info(p->read, p->info);
+    const enum status status = decode_allocate(d, png_get_image_width(p->read, p->info),
+                                               png_get_image_height(p->read, p->info), out);
+    if (status)
+        return status;
+    set_transforms(p);
+    return read_rows(d, p, out);
+}
+
+enum status png_decode(struct decode *d, struct image *out)
+{
+    struct png *p = calloc(1, sizeof *p);
+    if (!p)
+        return reason_no_memory(d->why, sizeof *p);
+    p->at = d->bytes;
+    p->end = d->bytes + d->len;
+    p->read = png_create_read_struct(PNG_LIBPNG_VER_STRING, p, on_error, on_warning);
+    p->info = p->read ? png_create_info_struct(p->read) : NULL;
+    enum status status;
+    if (!p->info)
+        status = reason_no_memory(d->why, sizeof *p);
+    else if (setjmp(png_jmpbuf(p->read)))
+        status = decode_broken(d, "PNG", p->message, p->message);
+    else
+        status = decode(d, p, out);
+    png_destroy_read_struct(&p->read, &p->info, NULL);
+    free(p->rows);
+    free(p->pixels);
+    free(p);
+    return status;
+}
