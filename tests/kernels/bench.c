@@ -122,6 +122,51 @@ static void call_matmul(struct bench *bench)
     matmul(bench->compute, &bench->matrix, bench->a, bench->n, bench->c);
 }
 
+enum { HEADS = 16, KV_HEADS = 4, TOKENS = 1024, PAGE = 16 };
+
+static void call_attention_full(struct bench *bench)
+{
+    const size_t d = bench->n, stride = 3 * HEADS * d;
+    attention_full(bench->compute, bench->c, bench->large, bench->large + HEADS * d,
+                   bench->large + 2 * HEADS * d, stride, TOKENS, HEADS, d, 0.1f);
+}
+
+/* The last bench->n of TOKENS tokens. */
+static void call_attention_paged(struct bench *bench)
+{
+    enum { D = 128 };
+    const float *k[TOKENS / PAGE], *v[TOKENS / PAGE];
+    static struct attention_row rows[TOKENS];
+    for (size_t p = 0; p < TOKENS / PAGE; p++) {
+        k[p] = bench->large + 2 * p * PAGE * KV_HEADS * D;
+        v[p] = k[p] + PAGE * KV_HEADS * D;
+    }
+    for (size_t i = 0; i < bench->n; i++)
+        rows[i] = (struct attention_row){k, v, (uint32_t)(TOKENS - bench->n + i + 1)};
+    attention_paged(bench->compute, bench->c, bench->a, rows, bench->n, HEADS, KV_HEADS, D, PAGE,
+                    0.1f);
+}
+
+static void bench_attention(struct bench *bench, int threads, double peak)
+{
+    for (bench->n = 64; bench->n <= 72; bench->n += 8) {
+        const double flops = 4.0 * TOKENS * TOKENS * HEADS * (double)bench->n;
+        const double rate = flops * 1e-9 / seconds(call_attention_full, bench);
+        printf("  attention_full %d tokens, %d x %zu, threads=%d %8.1f GFLOP/s, %.0f %% of the "
+               "peak\n",
+               TOKENS, HEADS, bench->n, threads, rate, rate / (peak * threads) * 100);
+    }
+    bench->n = 512; /* rows that see 513 … 1024 tokens */
+    const double flops = 4.0 * 512 * 768.5 * HEADS * 128;
+    const double rate = flops * 1e-9 / seconds(call_attention_paged, bench);
+    printf("  attention_paged prefill, %d x 128, threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
+           HEADS, threads, rate, rate / (peak * threads) * 100);
+    bench->n = 1;
+    const double bytes = 2.0 * TOKENS * KV_HEADS * 128 * sizeof(float);
+    printf("  attention_paged decode, %d x 128, threads=%d %8.1f GB/s\n", HEADS, threads,
+           bytes * 1e-9 / seconds(call_attention_paged, bench));
+}
+
 /* Millions of elements per second of the row kernels, in the cache. */
 static void bench_rows(struct bench *bench)
 {
@@ -140,7 +185,14 @@ static void bench_rows(struct bench *bench)
                (double)bench->n * 1e-6 / seconds(rows[i].call, bench));
 }
 
-static void bench_products(struct bench *bench, double peak, double bandwidth)
+/* Measured anew beside each figure that is compared with it: other programs disturb memory more
+ * than registers. */
+static double read_bandwidth(struct bench *bench)
+{
+    return LARGE * sizeof(float) * 1e-9 / seconds(call_read, bench);
+}
+
+static void bench_products(struct bench *bench, double peak)
 {
     const struct kernels *k = &bench->kernels;
     bench->n = 256;
@@ -152,6 +204,7 @@ static void bench_products(struct bench *bench, double peak, double bandwidth)
         printf("  pack_b %-7s %8.0f M elements/s\n", dtype_names[bench->dtype],
                (double)(bench->n * k->gemm_nr) * 1e-6 / seconds(call_pack_b, bench));
         for (bench->n = 1; bench->n <= 6; bench->n += 5) {
+            const double bandwidth = read_bandwidth(bench);
             const double gigabytes = LARGE * sizeof(float) * 1e-9 / seconds(call_gemv, bench);
             printf("  gemv %-4s n=%zu  %8.1f GB/s, %.0f %% of reading\n", dtype_names[bench->dtype],
                    bench->n, gigabytes, gigabytes / bandwidth * 100);
@@ -171,11 +224,12 @@ static void bench_matmul(struct bench *bench, int threads, double peak)
             bench->matrix = (struct matrix){bench->large, dtype, shapes[s][0], shapes[s][1], NULL};
             const double flops = 2.0 * 512 * shapes[s][0] * shapes[s][1];
             const double rate = flops * 1e-9 / seconds(call_matmul, bench);
-            printf("  matmul 512 x %ux%u %-4s threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
+            printf("  matmul 512 x %u x %u %-4s threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
                    shapes[s][0], shapes[s][1], dtype_names[dtype], threads, rate,
                    rate / (peak * threads) * 100);
         }
     }
+    bench_attention(bench, threads, peak);
     compute_destroy(bench->compute);
 }
 
@@ -185,8 +239,8 @@ void bench_all(const struct level *levels, size_t count)
     cpu_model_name(model, sizeof model);
     struct bench bench = {.a = fill(512 * 4096), .b = fill(SMALL), .c = fill(512 * 12288)};
     bench.large = fill(LARGE);
-    const double bandwidth = LARGE * sizeof(float) * 1e-9 / seconds(call_read, &bench);
-    printf("%s, %d cores; one thread reads %.1f GB/s\n", model, cpu_usable_cores(), bandwidth);
+    printf("%s, %d cores; one thread reads %.1f GB/s\n", model, cpu_usable_cores(),
+           read_bandwidth(&bench));
     for (size_t i = 0; i < count; i++) {
         const double peak = peak_gflops(levels[i].name);
         printf("%s: F32 peak of one thread %.1f GFLOP/s\n", levels[i].name, peak);
@@ -194,7 +248,7 @@ void bench_all(const struct level *levels, size_t count)
         if (cpu_set_level(levels[i].name, NULL) != STATUS_OK)
             continue;
         bench_rows(&bench);
-        bench_products(&bench, peak, bandwidth);
+        bench_products(&bench, peak);
         for (int threads = 1; i > 0 && threads <= 2 && threads <= cpu_usable_cores(); threads++)
             bench_matmul(&bench, threads, peak);
     }

@@ -70,9 +70,9 @@ static bool check_activations(const struct kernels *k, const struct kernels *c, 
     k->gelu_tanh(tanh_.got, n);
     c->gelu_erf(erf_.want, n);
     k->gelu_erf(erf_.got, n);
-    bool good = trial_end(&silu, "silu_mul", 4e-7);
-    good = trial_end(&tanh_, "gelu_tanh", 4e-7) && good;
-    good = trial_end(&erf_, "gelu_erf", 4e-7) && good;
+    bool good = trial_end(&silu, "silu_mul", 3e-7);
+    good = trial_end(&tanh_, "gelu_tanh", 3e-7) && good;
+    good = trial_end(&erf_, "gelu_erf", 3e-7) && good;
     return padded_release(&up_pad) && good;
 }
 
