@@ -30,11 +30,12 @@ ALWAYS_INLINE void gemv_step(vec acc[TILE_MAX], const char *w, size_t row_bytes,
     }
 }
 
-/* y[i, r] for `rows` weight rows, row_bytes apart, and n rows of x; rows and n are constants. */
-ALWAYS_INLINE void gemv_tile(float *y, size_t ldy, const char *w, const float *x, const size_t n,
-                             const size_t rows, size_t cols, enum dtype dtype)
+/* y[i, r · stripe] for `rows` weight rows, `stripe` rows apart, and n rows of x; rows and n are
+ * constants. */
+ALWAYS_INLINE void gemv_tile(float *y, size_t ldy, const char *w, size_t stripe, const float *x,
+                             const size_t n, const size_t rows, size_t cols, enum dtype dtype)
 {
-    const size_t element = dtype_size(dtype), row_bytes = cols * element;
+    const size_t element = dtype_size(dtype), row_bytes = stripe * cols * element;
     vec acc[TILE_MAX];
 #pragma GCC unroll 16
     for (size_t i = 0; i < n * rows; i++)
@@ -59,19 +60,19 @@ ALWAYS_INLINE void gemv_tile(float *y, size_t ldy, const char *w, const float *x
     for (size_t i = 0; i < n; i++)
 #pragma GCC unroll 16
         for (size_t r = 0; r < rows; r++)
-            y[i * ldy + r] = vec_sum(acc[i * rows + r]);
+            y[i * ldy + r * stripe] = vec_sum(acc[i * rows + r]);
 }
 
-/* `rows` weight rows at a time as long as they last, then one at a time. */
+/* The weight rows in `rows` stripes, one row of each at a time: every stripe is read from its start
+ * to its end, which suits the memory and lets prefetches cross from row to row. */
 ALWAYS_INLINE void gemv_strip(float *y, size_t ldy, const char *w, const float *x, const size_t n,
                               const size_t rows, size_t count, size_t cols, enum dtype dtype)
 {
-    const size_t row_bytes = cols * dtype_size(dtype);
-    size_t r = 0;
-    for (; r + rows <= count; r += rows)
-        gemv_tile(y + r, ldy, w + r * row_bytes, x, n, rows, cols, dtype);
-    for (; r < count; r++)
-        gemv_tile(y + r, ldy, w + r * row_bytes, x, n, 1, cols, dtype);
+    const size_t row_bytes = cols * dtype_size(dtype), stripe = count / rows;
+    for (size_t r = 0; r < stripe; r++)
+        gemv_tile(y + r, ldy, w + r * row_bytes, stripe, x, n, rows, cols, dtype);
+    for (size_t r = stripe * rows; r < count; r++)
+        gemv_tile(y + r, ldy, w + r * row_bytes, 1, x, n, 1, cols, dtype);
 }
 
 /* More rows of x than one tile takes pass over the same few weight rows again, which are in the
