@@ -1,0 +1,67 @@
+/* The body of POST /v1/chat/completions, checked and as plain values.
+ *
+ * Everything borrows from the JSON tree or lives in the arena. What is not given stays "absent", so
+ * that the server can fill in its own defaults: absent numbers are negative (integers whose range
+ * begins at 0 or 1) or NAN (floats). null counts as absent everywhere. Unknown fields are ignored,
+ * as OpenAI's servers do; known ones that ask for something this version cannot do are refused. */
+#pragma once
+
+#include "base/arena.h"
+#include "json/json.h"
+
+enum { CHAT_STOP_MAX = 16, CHAT_N_MAX = 16 };
+
+/* A picture, at its place in the request. */
+struct chat_image {
+    struct str url;   /* not empty; https:, http:, data:, file: or anything else: not looked at */
+    const char *path; /* "messages[0].content[1].image_url.url" */
+};
+
+/* A video given as its frames. */
+struct chat_video {
+    const struct chat_image *frames; /* at least one */
+    uint32_t frame_count;
+    double fps;       /* frames per second of what was given; NAN: not said */
+    const char *path; /* "messages[0].content[0].video" */
+};
+
+struct chat_request {
+    struct str model;
+    /* As chat_template.h takes them: of every message exactly what was checked. Roles are system
+     * (developer too), user, assistant, tool; content is a string, null, or a list of
+     * {"type":"text","text":…}, {"type":"image"}, {"type":"video"}. The k-th image and video part
+     * are images[k] and videos[k]. */
+    const struct json *messages;
+    const struct json *tools; /* a non-empty array, or NULL: none, or tool_choice is "none" */
+
+    const struct chat_image *images;
+    const struct chat_video *videos;
+    uint32_t image_count, video_count;
+
+    bool stream, include_usage;
+    int64_t max_tokens; /* ≥ 1; max_completion_tokens wins; -1: absent */
+    int64_t min_tokens; /* ≥ 0; 0 if absent */
+    int64_t n;          /* 1 to CHAT_N_MAX; 1 if absent */
+
+    double temperature;                         /* 0 to 2 */
+    double top_p;                               /* above 0, to 1 */
+    double min_p;                               /* 0 to 1 */
+    double presence_penalty, frequency_penalty; /* -2 to 2 */
+    double repetition_penalty;                  /* above 0, to 10 */
+    int64_t top_k; /* ≥ 0, 0: off (-1 in the request too); -1: absent */
+    int64_t seed;  /* any, if has_seed */
+    bool has_seed;
+
+    struct str stop[CHAT_STOP_MAX]; /* not empty */
+    uint32_t stop_count;
+
+    bool ignore_eos, return_token_ids;
+    bool add_generation_prompt; /* true if absent */
+    bool add_vision_id;         /* chat_template_kwargs.add_vision_id */
+};
+
+/* `root` may be any JSON value. On failure the subject is the JSON path of what is wrong, and the
+ * message says what was expected there. Codes: missing_field invalid_type invalid_value
+ * unknown_content_part unknown_role memory_full (the arena is full). */
+MUST_CHECK enum status chat_request_parse(const struct json *root, struct arena *arena,
+                                          struct chat_request *out, struct reason *why);
