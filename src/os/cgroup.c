@@ -1,13 +1,25 @@
 #include "os/cgroup.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { PATH_SIZE = 1024 };
 
-/* Up to two leading numbers of a file; "max" counts as none. Returns how many were read. */
-static int read_numbers(const char *path, double out[2])
+/* Looks at the files of one group's folder. */
+typedef void visit_fn(void *arg, const char *folder);
+
+/* A controller: its name, and what to do in a group of either version. */
+struct controller {
+    const char *name;
+    visit_fn *visit_v1, *visit_v2;
+};
+
+/* Up to two leading numbers of folder/name; "max" counts as none. Returns how many were read. */
+static int read_numbers(const char *folder, const char *name, double out[2])
 {
+    char path[PATH_SIZE + 32];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
@@ -16,65 +28,42 @@ static int read_numbers(const char *path, double out[2])
     return n < 0 ? 0 : n;
 }
 
-static double group_quota_v2(const char *folder)
-{
-    char path[PATH_SIZE + 32];
-    double number[2];
-    snprintf(path, sizeof path, "%s/cpu.max", folder);
-    return read_numbers(path, number) == 2 && number[1] > 0 ? number[0] / number[1] : 0;
-}
-
-static double group_quota_v1(const char *folder)
-{
-    char path[PATH_SIZE + 32];
-    double quota[2], period[2];
-    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
-    if (read_numbers(path, quota) < 1 || quota[0] <= 0) /* -1: no quota */
-        return 0;
-    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-    return read_numbers(path, period) >= 1 && period[0] > 0 ? quota[0] / period[0] : 0;
-}
-
-/* The smallest quota of `group` and its parents below `mount`. Inside a container the path may not
- * be visible; then only the root, which is the container's own group, counts. */
-static double smallest_quota(const char *mount, const char *group,
-                             double (*group_quota)(const char *folder))
+/* Visits `group` and its parents below `mount`. Inside a container the path may not be visible;
+ * then only the root, which is the container's own group, has files. */
+static void visit_up(const char *mount, const char *group, visit_fn *visit, void *arg)
 {
     char path[PATH_SIZE];
     const int length = snprintf(path, sizeof path, "%s%s", mount, group);
     if (length < 0 || (size_t)length >= sizeof path)
-        return 0;
-    double smallest = 0;
+        return;
     for (;;) {
-        const double quota = group_quota(path);
-        if (quota > 0 && (smallest <= 0 || quota < smallest))
-            smallest = quota;
+        visit(arg, path);
         char *slash = strrchr(path, '/');
         if (!slash || (size_t)(slash - path) < strlen(mount))
-            return smallest;
+            return;
         *slash = '\0';
     }
 }
 
-/* Whether the comma-separated list of controllers names "cpu". */
-static int manages_cpu(const char *controllers, size_t length)
+/* Whether the comma-separated list of controllers has this name. */
+static bool manages(const char *controllers, size_t length, const char *name)
 {
     for (size_t at = 0; at < length;) {
         const char *comma = memchr(controllers + at, ',', length - at);
         const size_t n = comma ? (size_t)(comma - controllers) - at : length - at;
-        if (n == 3 && memcmp(controllers + at, "cpu", 3) == 0)
-            return 1;
+        if (n == strlen(name) && memcmp(controllers + at, name, n) == 0)
+            return true;
         at += n + 1;
     }
-    return 0;
+    return false;
 }
 
-double cgroup_cpu_quota(const char *mount, const char *membership)
+static void visit_groups(const char *mount, const char *membership,
+                         const struct controller *controller, void *arg)
 {
     FILE *file = fopen(membership, "re");
     if (!file)
-        return 0;
-    double smallest = 0;
+        return;
     char line[PATH_SIZE];
     while (fgets(line, sizeof line, file)) { /* "hierarchy:controllers:group", cgroups(7) */
         line[strcspn(line, "\n")] = '\0';
@@ -83,17 +72,92 @@ double cgroup_cpu_quota(const char *mount, const char *membership)
         if (!group)
             continue;
         const size_t length = (size_t)(group - ++controllers);
-        double quota = 0;
         if (length == 0) {
-            quota = smallest_quota(mount, group + 1, group_quota_v2);
-        } else if (manages_cpu(controllers, length)) {
+            visit_up(mount, group + 1, controller->visit_v2, arg);
+        } else if (manages(controllers, length, controller->name)) {
             char v1[PATH_SIZE];
-            snprintf(v1, sizeof v1, "%.*s/cpu", (int)sizeof v1 - 8, mount);
-            quota = smallest_quota(v1, group + 1, group_quota_v1);
+            snprintf(v1, sizeof v1, "%.*s/%s", (int)sizeof v1 - 32, mount, controller->name);
+            visit_up(v1, group + 1, controller->visit_v1, arg);
         }
-        if (quota > 0 && (smallest <= 0 || quota < smallest))
-            smallest = quota;
     }
     fclose(file);
+}
+
+static void lower_quota(double *smallest, double quota)
+{
+    if (quota > 0 && (*smallest <= 0 || quota < *smallest))
+        *smallest = quota;
+}
+
+static void cpu_v2(void *arg, const char *folder)
+{
+    double number[2];
+    if (read_numbers(folder, "cpu.max", number) == 2 && number[1] > 0)
+        lower_quota(arg, number[0] / number[1]);
+}
+
+static void cpu_v1(void *arg, const char *folder)
+{
+    double quota[2], period[2];
+    if (read_numbers(folder, "cpu.cfs_quota_us", quota) >= 1 && /* -1: no quota */
+        read_numbers(folder, "cpu.cfs_period_us", period) >= 1 && period[0] > 0)
+        lower_quota(arg, quota[0] / period[0]);
+}
+
+double cgroup_cpu_quota(const char *mount, const char *membership)
+{
+    static const struct controller cpu = {"cpu", cpu_v1, cpu_v2};
+    double smallest = 0;
+    visit_groups(mount, membership, &cpu, &smallest);
     return smallest;
+}
+
+/* A row of memory.stat in bytes; 0 if it has none. */
+static double read_stat(const char *folder, const char *name)
+{
+    char path[PATH_SIZE + 32], key[64];
+    snprintf(path, sizeof path, "%s/memory.stat", folder);
+    FILE *file = fopen(path, "re");
+    double value = 0, found = 0;
+    while (file && fscanf(file, "%63s %lf", key, &value) == 2)
+        if (strcmp(key, name) == 0)
+            found = value;
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static void lower_memory(struct cgroup_memory *memory, double limit, double used)
+{
+    const double left = used < limit ? limit - used : 0;
+    if (limit < (double)memory->limit)
+        memory->limit = (uint64_t)limit;
+    if (left < (double)memory->available)
+        memory->available = (uint64_t)left;
+}
+
+static void memory_v2(void *arg, const char *folder)
+{
+    double limit[2], used[2] = {0};
+    if (read_numbers(folder, "memory.max", limit) < 1 || limit[0] < 0)
+        return;
+    (void)read_numbers(folder, "memory.current", used);
+    lower_memory(arg, limit[0], used[0] - read_stat(folder, "inactive_file"));
+}
+
+static void memory_v1(void *arg, const char *folder)
+{
+    double limit[2], used[2] = {0};
+    if (read_numbers(folder, "memory.limit_in_bytes", limit) < 1 || limit[0] < 0)
+        return;
+    (void)read_numbers(folder, "memory.usage_in_bytes", used);
+    lower_memory(arg, limit[0], used[0] - read_stat(folder, "total_inactive_file"));
+}
+
+struct cgroup_memory cgroup_memory(const char *mount, const char *membership)
+{
+    static const struct controller controller = {"memory", memory_v1, memory_v2};
+    struct cgroup_memory memory = {UINT64_MAX, UINT64_MAX};
+    visit_groups(mount, membership, &controller, &memory);
+    return memory;
 }

@@ -60,6 +60,47 @@ static void reads_version_1(void **state)
     assert_int_equal(quota("3:cpu:/job\n0::/a\n"), 250);
 }
 
+static struct cgroup_memory memory(const char *membership)
+{
+    char path[512];
+    write_file("membership", membership);
+    snprintf(path, sizeof path, "%s/membership", root);
+    return cgroup_memory(root, path);
+}
+
+static void reads_memory_of_version_2(void **state)
+{
+    (void)state;
+    write_file("m/memory.max", "1000000\n");
+    write_file("m/memory.current", "900000\n");
+    write_file("m/memory.stat", "anon 500000\ninactive_file 300000\nactive_file 7\n");
+    write_file("m/n/memory.max", "max\n");
+    write_file("m/n/o/memory.max", "600000\n");
+    write_file("m/n/o/memory.current", "100000\n");
+    write_file("m/full/memory.max", "5\n");
+    write_file("m/full/memory.current", "6\n");
+    assert_true(memory("0::/\n").limit == UINT64_MAX);
+    assert_true(memory("0::/\n").available == UINT64_MAX);
+    assert_int_equal(memory("0::/m/n\n").limit, 1000000);
+    assert_int_equal(memory("0::/m/n\n").available, 400000); /* dropping pages gives 300000 back */
+    assert_int_equal(memory("0::/m/n/o\n").limit, 600000);
+    assert_int_equal(memory("0::/m/n/o\n").available, 400000); /* the parent is nearer its limit */
+    assert_int_equal(memory("0::/m/full\n").available, 0);
+}
+
+static void reads_memory_of_version_1(void **state)
+{
+    (void)state;
+    write_file("memory/memory.limit_in_bytes", "9223372036854771712\n"); /* the kernel's "none" */
+    write_file("memory/job/memory.limit_in_bytes", "2000000\n");
+    write_file("memory/job/memory.usage_in_bytes", "1500000\n");
+    write_file("memory/job/memory.stat", "inactive_file 1\ntotal_inactive_file 500000\n");
+    assert_true(memory("4:memory:/\n").limit > (uint64_t)1 << 62);
+    assert_int_equal(memory("4:cpu,memory:/job\n").limit, 2000000);
+    assert_int_equal(memory("4:cpu,memory:/job/inner\n").available, 1000000);
+    assert_true(memory("4:cpu:/job\n").limit == UINT64_MAX);
+}
+
 static void survives_nonsense(void **state)
 {
     (void)state;
@@ -90,8 +131,8 @@ static int make_root(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_version_2),
-        cmocka_unit_test(reads_version_1),
+        cmocka_unit_test(reads_version_2),           cmocka_unit_test(reads_version_1),
+        cmocka_unit_test(reads_memory_of_version_2), cmocka_unit_test(reads_memory_of_version_1),
         cmocka_unit_test(survives_nonsense),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);

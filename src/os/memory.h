@@ -9,3 +9,7 @@ struct memory_figures {
 };
 
 void memory_figures_read(struct memory_figures *out);
+
+/* The step of memory_figures_read that knows control groups (os/cgroup.h). */
+void memory_figures_limit(struct memory_figures *figures, const char *mount,
+                          const char *membership);
