@@ -71,6 +71,7 @@ static void write_choice(struct json_writer *w, uint32_t index, const struct cha
     json_begin_object(w);
     write_key(w, "role", "assistant");
     write_text(w, "content", answer->content);
+    write_key(w, "refusal", NULL);
     json_end_object(w);
     json_key(w, "logprobs");
     json_null(w);
@@ -147,6 +148,7 @@ void chat_chunk_role(struct buf *out, const struct chat_head *head, uint32_t ind
     begin_delta(&w, index);
     write_key(&w, "role", "assistant");
     write_key(&w, "content", "");
+    write_key(&w, "refusal", NULL);
     end_delta(&w, NULL, (struct chat_token_ids){0});
     end_chunk(&w, head, NULL);
     write_ids(&w, "prompt_token_ids", prompt_ids);

@@ -57,20 +57,36 @@ static bool decode_groups(const uint8_t *value, const unsigned char *in, size_t 
     return (seen & 0xC0) == 0;
 }
 
-/* The last one to three bytes; unused bits must be zero. Returns their number, 0 if malformed. */
-static size_t decode_tail(const uint8_t *value, struct str tail, unsigned char out[2])
+/* The last two or three letters, one or two bytes; unused bits must be zero. */
+static bool decode_tail(const uint8_t *value, struct str tail, unsigned char out[2])
 {
     uint8_t v[3] = {0};
     for (size_t i = 0; i < tail.len; i++) {
         v[i] = value[(unsigned char)tail.ptr[i]];
         if (v[i] == BAD)
-            return 0;
+            return false;
     }
     out[0] = (unsigned char)(v[0] << 2 | v[1] >> 4);
     out[1] = (unsigned char)(v[1] << 4 | v[2] >> 2);
-    if (tail.len == 2)
-        return v[1] & 0x0F ? 0 : 1;
-    return tail.len == 3 && !(v[2] & 0x03) ? 2 : 0;
+    return tail.len == 2 ? !(v[1] & 0x0F) : !(v[2] & 0x03);
+}
+
+/* Makes room for exactly `bytes` more. */
+static enum status make_room(struct buf *out, size_t bytes, struct reason *why)
+{
+    if (bytes > out->max - out->len)
+        return too_large(out, why);
+    return buf_reserve(out, bytes) ? STATUS_OK : reason_no_memory(why, bytes);
+}
+
+/* Line breaks are what most broken base64 is about: they are named before anything else. */
+static enum status invalid_base64(struct str text, struct reason *why, const char *en,
+                                  const char *zh)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == ' ' || text.ptr[i] == '\n' || text.ptr[i] == '\r')
+            return invalid(why, "the base64 holds blanks or line breaks", "base64 中有空格或换行");
+    return invalid(why, en, zh);
 }
 
 static enum status decode_base64(struct str text, struct buf *out, struct reason *why)
@@ -79,26 +95,26 @@ static enum status decode_base64(struct str text, struct buf *out, struct reason
     for (int i = 0; i < 2 && text.len && text.ptr[text.len - 1] == '='; i++)
         text.len--;
     if ((full != text.len && full % 4) || text.len % 4 == 1)
-        return invalid(why, "the base64 has the wrong length", "base64 的长度不对");
-    if (text.len / 4 * 3 > out->max - out->len)
-        return too_large(out, why);
+        return invalid_base64(text, why, "the base64 has the wrong length", "base64 的长度不对");
+    const size_t groups = text.len / 4;
+    const struct str tail = str_slice(text, groups * 4, text.len);
+    unsigned char rest[2];
+    const size_t rest_len = tail.len ? tail.len - 1 : 0;
+    const enum status status = make_room(out, groups * 3 + rest_len, why);
+    if (status)
+        return status;
     const bool url_safe = memchr(text.ptr, '-', text.len) || memchr(text.ptr, '_', text.len);
     struct alphabet alphabet;
     fill_alphabet(&alphabet, url_safe ? '-' : '+', url_safe ? '_' : '/');
-    const size_t groups = text.len / 4;
-    if (!buf_reserve(out, groups * 3 + 2))
-        return out->len + groups * 3 + 2 > out->max ? too_large(out, why)
-                                                    : reason_no_memory(why, groups * 3);
     unsigned char *to = (unsigned char *)out->data + out->len;
     if (!decode_groups(alphabet.value, (const unsigned char *)text.ptr, groups, to))
-        return invalid(why, "it holds a letter outside the base64 alphabet",
-                       "含有 base64 字母表之外的字符");
-    const struct str tail = str_slice(text, groups * 4, text.len);
-    const size_t rest = tail.len ? decode_tail(alphabet.value, tail, to + groups * 3) : 0;
-    if (tail.len && !rest)
-        return invalid(why, "its last letters are not base64", "结尾不是合法的 base64");
-    out->len += groups * 3 + rest;
-    out->data[out->len] = '\0';
+        return invalid_base64(text, why, "it holds a letter outside the base64 alphabet",
+                              "含有 base64 字母表之外的字符");
+    if (tail.len && !decode_tail(alphabet.value, tail, rest))
+        return invalid_base64(text, why, "its last letters are not base64",
+                              "结尾不是合法的 base64");
+    out->len += groups * 3;
+    buf_add(out, rest, rest_len);
     return STATUS_OK;
 }
 
@@ -109,22 +125,45 @@ static int hex(char c)
                                                     : -1;
 }
 
+/* What may stand for itself: RFC 3986's unreserved and reserved characters, less those that a
+ * fragment or an address would begin with. */
+static bool is_url_character(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           (c && strchr("-._~!$&'()*+,;=:@/?", c));
+}
+
+/* The bytes of text[*at…], one character or escape; false if malformed. */
+static bool next_byte(struct str text, size_t *at, char *out)
+{
+    const char c = text.ptr[*at];
+    if (c != '%') {
+        ++*at;
+        *out = c;
+        return is_url_character(c);
+    }
+    if (text.len - *at < 3)
+        return false;
+    const int high = hex(text.ptr[*at + 1]), low = hex(text.ptr[*at + 2]);
+    *at += 3;
+    *out = (char)(high * 16 + low);
+    return high >= 0 && low >= 0;
+}
+
 static enum status decode_percent(struct str text, struct buf *out, struct reason *why)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '%') {
-            const int high = i + 2 < text.len ? hex(text.ptr[i + 1]) : -1;
-            const int low = i + 2 < text.len ? hex(text.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return invalid(why, "a % is not followed by two hexadecimal digits",
-                               "% 后面不是两位十六进制数字");
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
+    for (size_t at = 0; at < text.len;) {
+        char c;
+        const bool escape = text.ptr[at] == '%';
+        enum status status = make_room(out, 1, why);
+        if (!status && !next_byte(text, &at, &c))
+            status = escape ? invalid(why, "a % is not followed by two hexadecimal digits",
+                                      "% 后面不是两位十六进制数字")
+                            : invalid(why, "it holds a character that must be escaped with %",
+                                      "含有必须用 % 转义的字符");
+        if (status)
+            return status;
         buf_putc(out, c);
-        if (out->failed)
-            return too_large(out, why);
     }
     return STATUS_OK;
 }
@@ -132,13 +171,21 @@ static enum status decode_percent(struct str text, struct buf *out, struct reaso
 enum status data_url_decode(struct str url, struct buf *out, struct reason *why)
 {
     const char *comma = url.len ? memchr(url.ptr, ',', url.len) : NULL;
-    if (!data_url_is(url) || !comma)
+    if (!data_url_is(url))
+        return invalid(why, "its scheme is not data", "协议不是 data");
+    if (!comma)
         return invalid(why, "it has no comma in front of the content", "内容之前没有逗号");
     const struct str head = str_slice(url, 5, (size_t)(comma - url.ptr));
     const struct str content = str_slice(url, (size_t)(comma - url.ptr) + 1, url.len);
     if (content.len == 0)
         return invalid(why, "it is empty", "内容为空");
     const struct str marker = str_slice(head, head.len > 7 ? head.len - 7 : 0, head.len);
-    return str_ieq(marker, STR(";base64")) ? decode_base64(content, out, why)
-                                           : decode_percent(content, out, why);
+    const size_t begin = out->len;
+    const enum status status = str_ieq(marker, STR(";base64")) ? decode_base64(content, out, why)
+                                                               : decode_percent(content, out, why);
+    if (status)
+        out->len = begin;
+    if (out->data)
+        out->data[out->len] = '\0';
+    return status;
 }

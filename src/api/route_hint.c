@@ -48,19 +48,37 @@ static struct str without_prefix(struct str path)
     return path;
 }
 
-/* How far the path is from the route: edits after both lost their prefixes. */
+/* Edits from one to the other; SIZE_MAX if they are more than a third of what was written. */
+static size_t edits(struct str written, struct str meant)
+{
+    const size_t d = str_distance(written, meant);
+    return d <= written.len / 3 ? d : SIZE_MAX;
+}
+
+/* The path up to its last slash, if a segment follows it. */
+static struct str parent(struct str path)
+{
+    const char *slash = path.len ? memrchr(path.ptr, '/', path.len) : NULL;
+    const size_t len = slash ? (size_t)(slash - path.ptr) + 1 : 0;
+    return str_slice(path, 0, len < path.len ? len : 0);
+}
+
+static size_t segments(struct str path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < path.len; i++)
+        n += path.ptr[i] == '/';
+    return n;
+}
+
+/* How far the path is from the route, both without their prefixes; SIZE_MAX if not near. */
 static size_t distance(struct str path, const char *route)
 {
     const struct str bare = without_prefix(str_from(route));
     const struct str tail = without_prefix(path);
-    if (str_ends(bare, "}")) { /* one segment of any name */
-        const char *brace = memchr(bare.ptr, '{', bare.len);
-        const size_t stem = (size_t)(brace - bare.ptr);
-        const bool under = tail.len > stem && memcmp(tail.ptr, bare.ptr, stem) == 0 &&
-                           !memchr(tail.ptr + stem, '/', tail.len - stem);
-        return under ? 0 : SIZE_MAX;
-    }
-    return str_distance(tail, bare);
+    if (!str_ends(bare, "}"))
+        return edits(tail, bare);
+    return segments(tail) == segments(bare) ? edits(parent(tail), parent(bare)) : SIZE_MAX;
 }
 
 const char *route_hint(struct str path, const char *const *routes)
@@ -77,7 +95,5 @@ const char *route_hint(struct str path, const char *const *routes)
             best = *routes;
         }
     }
-    const size_t length = without_prefix(view(&text)).len;
-    const size_t allowed = length < 5 ? 1 : length / 3;
-    return best_distance <= allowed ? best : NULL;
+    return best;
 }

@@ -1,0 +1,212 @@
+#include "api/chat_response.h"
+
+#include "base/test.h"
+#include "json/json.h"
+
+/* A text must be one JSON value whose shape is `shape`: member names in order, and of values the
+ * spelling (numbers, true, null) or the quoted text. What it compares is the whole value, written
+ * anew without blanks. */
+static void shape_of(const struct json *v, struct buf *out)
+{
+    const char *separator = "";
+    switch (v->type) {
+    case JSON_NULL: buf_puts(out, "null"); break;
+    case JSON_BOOL: buf_puts(out, v->truth ? "true" : "false"); break;
+    case JSON_NUMBER: buf_add_str(out, v->text); break;
+    case JSON_STRING: buf_printf(out, "'%.*s'", STR_ARG(v->text)); break;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        buf_putc(out, v->type == JSON_ARRAY ? '[' : '{');
+        JSON_EACH(child, v) {
+            buf_puts(out, separator);
+            if (v->type == JSON_OBJECT)
+                buf_printf(out, "%.*s:", STR_ARG(child->key));
+            shape_of(child, out);
+            separator = ",";
+        }
+        buf_putc(out, v->type == JSON_ARRAY ? ']' : '}');
+        break;
+    }
+}
+
+static void check_shape(struct str text, const char *shape)
+{
+    struct arena arena;
+    struct json *root;
+    struct reason why;
+    struct buf found;
+    char *copy = strndup(text.ptr, text.len);
+    arena_init(&arena, 1 << 20);
+    buf_init(&found, 1 << 20);
+    if (json_parse(copy, text.len, (struct json_limits){0}, &arena, &root, &why))
+        fail_msg("%s: %.*s", why.message[LANG_EN], STR_ARG(text));
+    shape_of(root, &found);
+    assert_string_equal(found.data, shape);
+    buf_release(&found);
+    arena_release(&arena);
+    free(copy);
+}
+
+/* One event: "data: ", one line of JSON, a blank line. */
+static void check_event(struct buf *out, const char *shape)
+{
+    const struct str event = buf_str(out);
+    assert_false(out->failed);
+    assert_true(str_starts(event, "data: ") && str_ends(event, "\n\n"));
+    const struct str line = str_slice(event, 6, event.len - 2);
+    assert_null(memchr(line.ptr, '\n', line.len));
+    check_shape(line, shape);
+    buf_clear(out);
+}
+
+static const struct chat_head head = {"chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, false};
+static const struct chat_head head_usage = {"chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, true};
+static const struct chat_usage usage = {100, 20, 64, 80};
+static const struct chat_token_ids no_ids = {NULL, 0};
+
+#define ANSWER "{id:'chatcmpl-1',object:'chat.completion',created:1700000000,model:'qwen-vl-8b',"
+#define CHUNK                                                                                      \
+    "{id:'chatcmpl-1',object:'chat.completion.chunk',created:1700000000,model:'qwen-vl-8b',"
+#define USAGE                                                                                      \
+    "usage:{prompt_tokens:100,completion_tokens:20,total_tokens:120,prompt_tokens_details:{"       \
+    "cached_tokens:64,image_tokens:80}}"
+
+static void writes_one_answer(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    const struct chat_answer answer = {STR("Two \"cats\"\n你"), "stop", no_ids};
+    chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
+    check_shape(buf_str(&out),
+                ANSWER "choices:[{index:0,message:{role:'assistant',content:'Two \"cats\"\n你',"
+                       "refusal:null},logprobs:null,finish_reason:'stop'}]," USAGE "}");
+    buf_release(&out);
+}
+
+static void writes_several_with_their_tokens(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    static const int32_t prompt[] = {151644, 872}, first[] = {1, 2, 3};
+    const struct chat_answer answers[] = {
+        {STR("a"), "stop", {first, 3}},
+        {STR(""), "length", {first, 0}},
+    };
+    chat_response_write(&out, &head, answers, 2, (struct chat_token_ids){prompt, 2}, &usage);
+    check_shape(buf_str(&out),
+                ANSWER "choices:[{index:0,message:{role:'assistant',content:'a',refusal:null},"
+                       "logprobs:null,finish_reason:'stop',token_ids:[1,2,3]},"
+                       "{index:1,message:{role:'assistant',content:'',refusal:null},"
+                       "logprobs:null,finish_reason:'length',token_ids:[]}]," USAGE
+                       ",prompt_token_ids:[151644,872]}");
+    buf_release(&out);
+}
+
+static void streams_in_chunks(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    chat_chunk_role(&out, &head, 0, no_ids);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
+                            "logprobs:null,finish_reason:null}]}");
+    chat_chunk_content(&out, &head, 3, STR("你\n\nb"), no_ids);
+    check_event(&out, CHUNK "choices:[{index:3,delta:{content:'你\n\nb'},"
+                            "logprobs:null,finish_reason:null}]}");
+    chat_chunk_finish(&out, &head, 0, "length");
+    check_event(&out, CHUNK "choices:[{index:0,delta:{},logprobs:null,finish_reason:'length'}]}");
+    chat_chunk_done(&out);
+    assert_string_equal(out.data, "data: [DONE]\n\n");
+    buf_release(&out);
+}
+
+/* With include_usage every chunk has "usage": null, and one more has the figures and no choice. */
+static void streams_usage_when_asked(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    chat_chunk_role(&out, &head_usage, 0, no_ids);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
+                            "logprobs:null,finish_reason:null}],usage:null}");
+    chat_chunk_content(&out, &head_usage, 0, STR("x"), no_ids);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{content:'x'},"
+                            "logprobs:null,finish_reason:null}],usage:null}");
+    chat_chunk_finish(&out, &head_usage, 0, "stop");
+    check_event(&out, CHUNK "choices:[{index:0,delta:{},logprobs:null,finish_reason:'stop'}],"
+                            "usage:null}");
+    chat_chunk_usage(&out, &head_usage, &usage);
+    check_event(&out, CHUNK "choices:[]," USAGE "}");
+    buf_release(&out);
+}
+
+static void streams_tokens_when_asked(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    static const int32_t ids[] = {0, 151645, 7};
+    chat_chunk_role(&out, &head, 0, (struct chat_token_ids){ids, 3});
+    check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
+                            "logprobs:null,finish_reason:null}],prompt_token_ids:[0,151645,7]}");
+    chat_chunk_content(&out, &head, 0, STR(""), (struct chat_token_ids){ids, 2});
+    check_event(&out, CHUNK "choices:[{index:0,delta:{content:''},"
+                            "logprobs:null,finish_reason:null,token_ids:[0,151645]}]}");
+    buf_release(&out);
+}
+
+static void survives_ill_formed_text(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    chat_chunk_content(&out, &head, 0, STR("a\xE4\xBD\r\n"), no_ids);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{content:'a\xEF\xBF\xBD\r\n'},"
+                            "logprobs:null,finish_reason:null}]}");
+    buf_release(&out);
+    buf_init(&out, 60); /* too little: said, not cut silently */
+    chat_chunk_content(&out, &head, 0, STR("a"), no_ids);
+    assert_true(out.failed);
+    buf_release(&out);
+}
+
+static void lists_models(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    const struct model_card cards[] = {
+        {"qwen3-vl-demo", 1700000000, "qvl", NULL, 32768},
+        {"qwen-vl-8b", 1700000000, "qvl", "qwen3-vl-demo", 32768},
+    };
+#define CARD(id, root)                                                                             \
+    "{id:'" id "',object:'model',created:1700000000,owned_by:'qvl',root:'" root                    \
+    "',max_model_len:32768}"
+    model_card_write(&out, &cards[1]);
+    check_shape(buf_str(&out), CARD("qwen-vl-8b", "qwen3-vl-demo"));
+    buf_clear(&out);
+    model_list_write(&out, cards, 2);
+    check_shape(buf_str(&out),
+                "{object:'list',data:[" CARD("qwen3-vl-demo", "qwen3-vl-demo") "," CARD(
+                    "qwen-vl-8b", "qwen3-vl-demo") "]}");
+    buf_clear(&out);
+    model_list_write(&out, NULL, 0);
+    check_shape(buf_str(&out), "{object:'list',data:[]}");
+    buf_release(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_one_answer),
+        cmocka_unit_test(writes_several_with_their_tokens),
+        cmocka_unit_test(streams_in_chunks),
+        cmocka_unit_test(streams_usage_when_asked),
+        cmocka_unit_test(streams_tokens_when_asked),
+        cmocka_unit_test(survives_ill_formed_text),
+        cmocka_unit_test(lists_models),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
