@@ -49,8 +49,8 @@ size_t vision_result_bytes(const struct model *model, uint32_t h, uint32_t w)
     const struct model_config *config = &model->config;
     const size_t row = (size_t)config->text.hidden_size * (1 + config->vision.deepstack_count);
     size_t bytes;
-    if (__builtin_mul_overflow((size_t)h, (size_t)w / MERGE, &bytes) ||
-        __builtin_mul_overflow(bytes, row * sizeof(float), &bytes))
+    if (__builtin_mul_overflow((size_t)h, (size_t)w, &bytes) ||
+        __builtin_mul_overflow(bytes / MERGE, row * sizeof(float), &bytes))
         return SIZE_MAX;
     return bytes;
 }

@@ -1,0 +1,328 @@
+/* Every case of a golden model through the parts of the engine: prompt, positions, pictures, vision
+ * tower, decoder. The limits are five times what float32 and float64 differ by (models/README.md).
+ *
+ * Usage: forward_test MODEL */
+#include "golden_case.h"
+
+#include "base/test.h"
+#include "engine/decoder.h"
+#include "engine/positions.h"
+#include "engine/vision.h"
+
+#include <math.h>
+#include <openssl/sha.h>
+
+#define LOGITS_LIMIT 3e-4f
+#define VISION_LIMIT 3e-5f
+
+enum { ROWS_MAX = 1024, SEGMENTS_MAX = 8, PATCH_FLOATS = 1536, VISION_STEP = 8, HIDDEN_STEP = 4 };
+
+static const char *model_name;
+
+static struct fixture {
+    struct model *model;
+    struct compute *compute;
+    struct kv_cache *cache;
+    struct decoder *decoder;
+    struct vision vision;
+    struct golden_tensors tensors;
+} f;
+
+/* One case while it is compared. */
+struct comparison {
+    const struct json *row;
+    struct str name;
+    struct prompt_input prompt;
+    int32_t *positions; /* [3][n] */
+    int32_t delta;
+    struct segment segments[SEGMENTS_MAX];
+    size_t segment_count;
+    float *features[SEGMENTS_MAX];
+};
+
+/* Compares row i of `expected` with row `step`·i, or rows[i], of `actual`. */
+static void compare_rows(const struct comparison *c, struct golden_tensor expected,
+                         const int32_t *rows, size_t step, const float *actual, float limit,
+                         const char *what)
+{
+    const float *wanted = expected.data;
+    for (size_t i = 0; i < expected.rows; i++) {
+        const float *got = actual + (rows ? (size_t)rows[i] : i * step) * expected.columns;
+        for (size_t k = 0; k < expected.columns; k++) {
+            const float difference = fabsf(got[k] - wanted[i * expected.columns + k]);
+            if (!(difference <= limit))
+                fail_msg("%.*s: %s, row %zu, column %zu: %g, expected %g (± %g)", STR_ARG(c->name),
+                         what, i, k, (double)got[k], (double)wanted[i * expected.columns + k],
+                         (double)limit);
+        }
+    }
+}
+
+static struct golden_tensor tensor_of(const struct comparison *c, const char *key)
+{
+    return golden_tensor(&f.tensors, "%.*s/%s", STR_ARG(c->name), key);
+}
+
+static void check_ids(const struct comparison *c)
+{
+    size_t i = 0;
+    JSON_EACH(id, golden_get(c->row, "input_ids")) {
+        assert_true(i < c->prompt.tokens.count);
+        if (golden_int(id) != c->prompt.tokens.ids[i])
+            fail_msg("%.*s: token %zu is %d, expected %d", STR_ARG(c->name), i,
+                     c->prompt.tokens.ids[i], golden_int(id));
+        i++;
+    }
+    assert_int_equal(i, c->prompt.tokens.count);
+}
+
+static void check_positions(struct comparison *c)
+{
+    const size_t n = c->prompt.tokens.count;
+    struct reason why;
+    c->segment_count = segment_count(&c->prompt);
+    assert_true(c->segment_count <= SEGMENTS_MAX);
+    c->positions = calloc(n, 3 * sizeof *c->positions);
+    assert_non_null(c->positions);
+    if (positions_build(&c->prompt, &f.model->config, c->positions, &c->delta, c->segments, &why))
+        fail_msg("%.*s: %s", STR_ARG(c->name), why.message[LANG_EN]);
+    const struct golden_tensor expected = tensor_of(c, "position_ids");
+    assert_int_equal(expected.columns, n);
+    assert_memory_equal(c->positions, expected.data, 3 * n * sizeof *c->positions);
+    assert_int_equal(c->delta, golden_int(golden_get(c->row, "rope_delta")));
+}
+
+/* Equal bits of all patches: then the resized picture was equal too. */
+static void check_patches(const struct comparison *c, const struct json *expected,
+                          const struct visual *visual)
+{
+    const struct json *grid = golden_get(expected, "grid")->first;
+    assert_int_equal(visual->grid.t, golden_int(grid));
+    assert_int_equal(visual->grid.h, golden_int(grid->next));
+    assert_int_equal(visual->grid.w, golden_int(grid->next->next));
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    char hex[2 * SHA256_DIGEST_LENGTH + 1];
+    SHA256((const unsigned char *)visual->patches,
+           grid_patches(visual->grid) * PATCH_FLOATS * sizeof(float), digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    if (!str_is(golden_get(expected, "pixel_values_sha256")->text, hex))
+        fail_msg("%.*s: other patches", STR_ARG(c->name));
+}
+
+static void check_pictures(const struct comparison *c)
+{
+    const struct json *image = golden_get(c->row, "images")->first;
+    const struct json *video = golden_get(c->row, "videos")->first;
+    for (size_t i = 0; i < c->prompt.visual_count; i++) {
+        const struct visual *visual = &c->prompt.visuals[i];
+        const struct json **next = visual->is_video ? &video : &image;
+        assert_non_null(*next);
+        check_patches(c, *next, visual);
+        *next = (*next)->next;
+    }
+    assert_null(image);
+    assert_null(video);
+}
+
+static void check_vision_stage(void *arg, const char *stage, uint32_t index, const float *x,
+                               size_t n, size_t dim)
+{
+    const struct comparison *c = arg;
+    char key[64];
+    if (strcmp(stage, "block") == 0)
+        snprintf(key, sizeof key, "vision.block.%u", index);
+    else
+        snprintf(key, sizeof key, "vision.%s", stage);
+    const struct golden_tensor expected = tensor_of(c, key);
+    if (!expected.data)
+        return;
+    assert_int_equal(expected.columns, dim);
+    assert_int_equal(expected.rows, (n - 1) / VISION_STEP + 1);
+    /* Inside the tower numbers are larger than at its end. */
+    compare_rows(c, expected, NULL, VISION_STEP, x, 5 * VISION_LIMIT, key);
+}
+
+static void run_vision(struct comparison *c)
+{
+    struct reason why;
+    f.vision.trace = check_vision_stage;
+    f.vision.trace_arg = c;
+    for (size_t i = 0; i < c->segment_count; i++) {
+        const struct segment *segment = &c->segments[i];
+        c->features[i] = malloc(vision_result_bytes(f.model, segment->h, segment->w));
+        assert_non_null(c->features[i]);
+        if (vision_run(&f.vision, segment->patches, segment->h, segment->w, c->features[i], &why))
+            fail_msg("%s", why.message[LANG_EN]);
+    }
+}
+
+/* Plane `plane` of all images, or of all videos, one after the other. */
+static float *join_features(const struct comparison *c, bool videos, size_t plane)
+{
+    const size_t dim = f.model->config.text.hidden_size;
+    float *joined = malloc(c->prompt.tokens.count * dim * sizeof *joined), *to = joined;
+    assert_non_null(joined);
+    size_t segment = 0;
+    for (size_t v = 0; v < c->prompt.visual_count; v++) {
+        for (uint32_t t = 0; t < c->prompt.visuals[v].grid.t; t++, segment++) {
+            const size_t floats = segment_tokens(&c->segments[segment]) * dim;
+            if (c->prompt.visuals[v].is_video != videos)
+                continue;
+            memcpy(to, c->features[segment] + plane * floats, floats * sizeof *to);
+            to += floats;
+        }
+    }
+    return joined;
+}
+
+static void check_features(const struct comparison *c, bool videos)
+{
+    const char *const kind = videos ? "video" : "image";
+    const struct golden_tensor rows =
+        golden_tensor(&f.tensors, "%.*s/%s_embeds.rows", STR_ARG(c->name), kind);
+    for (uint32_t plane = 0; plane <= f.model->config.vision.deepstack_count; plane++) {
+        char key[64];
+        if (plane == 0)
+            snprintf(key, sizeof key, "%s_embeds", kind);
+        else
+            snprintf(key, sizeof key, "%s_deepstack.%u", kind, plane - 1);
+        const struct golden_tensor expected = tensor_of(c, key);
+        assert_true(expected.data || !golden_get(c->row, videos ? "videos" : "images")->first);
+        if (!expected.data)
+            return;
+        float *joined = join_features(c, videos, plane);
+        compare_rows(c, expected, rows.data, 1, joined, VISION_LIMIT, key);
+        free(joined);
+    }
+}
+
+static void check_hidden(void *arg, int layer, const float *x, size_t n, size_t dim)
+{
+    const struct comparison *c = arg;
+    char key[64];
+    if (layer < 0)
+        snprintf(key, sizeof key, "hidden.embed");
+    else
+        snprintf(key, sizeof key, "hidden.%d", layer);
+    const struct golden_tensor expected = tensor_of(c, key);
+    if (!expected.data)
+        return;
+    const size_t step = c->segment_count > 0 ? HIDDEN_STEP : 1;
+    assert_int_equal(expected.columns, dim);
+    assert_int_equal(expected.rows, (n - 1) / step + 1);
+    compare_rows(c, expected, NULL, step, x, LOGITS_LIMIT, key);
+}
+
+/* The rows [begin, end) of the prompt. */
+static void fill_rows(const struct comparison *c, const struct kv_pages *pages, size_t begin,
+                      size_t end, struct decoder_row *rows)
+{
+    const size_t n = c->prompt.tokens.count, dim = f.model->config.text.hidden_size;
+    for (size_t i = begin; i < end; i++) {
+        struct decoder_row *row = &rows[i - begin];
+        *row = (struct decoder_row){
+            .token = c->prompt.tokens.ids[i],
+            .position = {c->positions[i], c->positions[n + i], c->positions[2 * n + i]},
+            .pages = pages,
+            .index = (uint32_t)i,
+            .wants_logits = i + 1 == n,
+        };
+        for (size_t s = 0; s < c->segment_count; s++) {
+            const size_t first = c->segments[s].first, tokens = segment_tokens(&c->segments[s]);
+            if (i < first || i >= first + tokens)
+                continue;
+            row->visual = c->features[s] + (i - first) * dim;
+            row->plane = tokens * dim;
+        }
+    }
+}
+
+/* The whole prompt in batches of `chunk` rows; the last batch's logits are compared. */
+static void check_logits(const struct comparison *c, size_t chunk)
+{
+    static struct decoder_row rows[ROWS_MAX];
+    uint32_t list[ROWS_MAX / KV_PAGE_TOKENS];
+    struct kv_pages pages = {.list = list, .cap = ROWS_MAX / KV_PAGE_TOKENS};
+    const size_t n = c->prompt.tokens.count;
+    assert_true(kv_pages_grow(f.cache, &pages, (uint32_t)n));
+    decoder_set_trace(f.decoder, chunk >= n ? check_hidden : NULL, (void *)(uintptr_t)c);
+    const float *logits = NULL;
+    for (size_t begin = 0; begin < n; begin += chunk) {
+        const size_t end = begin + chunk < n ? begin + chunk : n;
+        fill_rows(c, &pages, begin, end, rows);
+        logits = decoder_forward(f.decoder, rows, end - begin);
+    }
+    compare_rows(c, tensor_of(c, "logits"), NULL, 1, logits, LOGITS_LIMIT, "logits");
+    kv_pages_release(f.cache, &pages);
+}
+
+static void check_case(const struct json *row)
+{
+    struct comparison c = {.row = row, .name = golden_get(row, "name")->text};
+    golden_prompt(f.model, row, &c.prompt);
+    check_ids(&c);
+    check_positions(&c);
+    check_pictures(&c);
+    run_vision(&c);
+    check_features(&c, false);
+    check_features(&c, true);
+    check_logits(&c, ROWS_MAX);
+    check_logits(&c, 37); /* no divisor of anything: chunks end inside pages and pictures */
+    for (size_t i = 0; i < c.segment_count; i++)
+        free(c.features[i]);
+    free(c.positions);
+    prompt_input_release(&c.prompt);
+}
+
+static void every_case_equals_the_reference(void **state)
+{
+    (void)state;
+    char path[256];
+    struct golden_lines lines;
+    snprintf(path, sizeof path, "tests/golden/models/%s/cases.jsonl", model_name);
+    golden_lines_open(&lines, path);
+    size_t cases = 0;
+    for (const struct json *row; (row = golden_lines_next(&lines)); cases++)
+        check_case(row);
+    assert_int_equal(cases, 16);
+    golden_lines_close(&lines);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "tests/golden/models/%s/tensors.safetensors", model_name);
+    golden_tensors_open(&f.tensors, path);
+    f.model = golden_model(model_name);
+    const struct compute_limits limits = {.max_rows = ROWS_MAX, .max_cols = 4096};
+    const struct decoder_limits rows = {.rows = ROWS_MAX, .logits_rows = 1};
+    if (compute_create(2, limits, &f.compute, NULL) ||
+        kv_cache_create(&f.model->config.text, DTYPE_F32, ROWS_MAX / KV_PAGE_TOKENS, &f.cache,
+                        NULL) ||
+        decoder_create(f.model, f.compute, f.cache, rows, &f.decoder, NULL))
+        return -1;
+    vision_init(&f.vision, f.model, f.compute);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    decoder_destroy(f.decoder);
+    kv_cache_destroy(f.cache);
+    compute_destroy(f.compute);
+    model_destroy(f.model);
+    golden_tensors_close(&f.tensors);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (!golden_cpu_level())
+        return GOLDEN_SKIPPED;
+    model_name = argc > 1 ? argv[1] : "tiny-a";
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_case_equals_the_reference)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
