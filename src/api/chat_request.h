@@ -21,16 +21,17 @@ struct chat_image {
 struct chat_video {
     const struct chat_image *frames; /* at least one */
     uint32_t frame_count;
-    double fps;       /* frames per second of what was given; NAN: not said */
+    double fps;       /* frames per second of what was given, 0.001 to 1000; NAN: not said */
     const char *path; /* "messages[0].content[0].video" */
 };
 
 struct chat_request {
-    struct str model;
+    struct str model; /* not empty */
     /* As chat_template.h takes them: of every message exactly what was checked. Roles are system
      * (developer too), user, assistant, tool; content is a string, null, or a list of
      * {"type":"text","text":…}, {"type":"image"}, {"type":"video"}. The k-th image and video part
-     * are images[k] and videos[k]. */
+     * are images[k] and videos[k]; both stand in messages of users and tools only, where the
+     * templates show them. Earlier reasoning is reasoning_content. */
     const struct json *messages;
     const struct json *tools; /* a non-empty array, or NULL: none, or tool_choice is "none" */
 
@@ -40,7 +41,7 @@ struct chat_request {
 
     bool stream, include_usage;
     int64_t max_tokens; /* ≥ 1; max_completion_tokens wins; -1: absent */
-    int64_t min_tokens; /* ≥ 0; 0 if absent */
+    int64_t min_tokens; /* ≥ 0, not above max_tokens if that is given; 0 if absent */
     int64_t n;          /* 1 to CHAT_N_MAX; 1 if absent */
 
     double temperature;                         /* 0 to 2 */
@@ -60,8 +61,9 @@ struct chat_request {
     bool add_vision_id;         /* chat_template_kwargs.add_vision_id */
 };
 
-/* `root` may be any JSON value. On failure the subject is the JSON path of what is wrong, and the
- * message says what was expected there. Codes: missing_field invalid_type invalid_value
- * unknown_content_part unknown_role memory_full (the arena is full). */
+/* `root` may be any JSON value; it and the arena outlive *out. On failure the subject is the JSON
+ * path of what is wrong, and the message says what was expected there; the body itself has an empty
+ * path. A picture's `detail` is checked and changes nothing. Codes: missing_field invalid_type
+ * invalid_value unknown_content_part unknown_role memory_full (the arena is full). */
 MUST_CHECK enum status chat_request_parse(const struct json *root, struct arena *arena,
                                           struct chat_request *out, struct reason *why);
