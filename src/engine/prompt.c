@@ -93,12 +93,12 @@ static enum status plan_all(struct builder *b, struct reason *why)
         status = plan_video(b, i, why);
         tokens += (uint64_t)b->videos[i].tokens * video_groups(&request->videos[i]);
     }
-    const uint32_t most = b->model->config.text.max_positions;
+    const uint32_t most = request->context ? request->context : b->model->config.text.max_positions;
     if (status != STATUS_OK || tokens <= most)
         return status;
     reason_set(why, "context_length_exceeded",
-               "The pictures need %llu tokens, more than the %u of the model's context.",
-               "图片需要 %llu 个 token，超过模型上下文的 %u 个。", (unsigned long long)tokens,
+               "The pictures need %llu tokens, more than the %u of the context.",
+               "图片需要 %llu 个 token，超过上下文的 %u 个。", (unsigned long long)tokens,
                most);
     reason_hint(why, "Send fewer or smaller pictures.", "请减少图片数量或缩小图片。");
     return STATUS_LIMIT;

@@ -40,6 +40,7 @@ struct prompt_request {
     size_t picture_count; /* must equal the image parts: else invalid_value */
     const struct prompt_video *videos;
     size_t video_count;
+    uint32_t context; /* most tokens of the pictures; 0: the model's context */
 };
 
 /* Any thread. On failure nothing is left in *out. Codes: those of chat_template.h and resize.h,

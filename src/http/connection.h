@@ -1,0 +1,105 @@
+/* One connection of the server (private to src/http). */
+#pragma once
+
+#include "http/server.h"
+
+enum connection_state {
+    CONNECTION_IDLE,   /* between requests */
+    CONNECTION_HEAD,   /* the head comes */
+    CONNECTION_BODY,   /* the body comes */
+    CONNECTION_ANSWER, /* the handler works */
+    CONNECTION_FLUSH,  /* the answer is complete, and goes out */
+    CONNECTION_LINGER, /* our side is shut; input is dropped until the client ends too */
+    CONNECTION_CLOSED,
+};
+
+enum {
+    READ_BYTES = 64 << 10,
+    PIPELINED_MAX = 64 << 10, /* input kept while an answer is made */
+    UNSENT_MAX = 1 << 20,     /* of a stream, before its reader counts as too slow */
+    LINGER_MS = 1000,
+    HALF_CLOSE_MS = 100,
+    RATE_GRACE_MS = 5000,
+    TICK_MS = 100,
+};
+
+struct connection {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    struct http_server *server;
+    struct connection *prev, *next; /* in the server's list */
+    enum connection_state state;
+    bool open;                     /* the exchange waits for its on_end */
+    struct connection *next_dirty; /* in the server's list of those with something to send */
+    bool dirty;
+
+    struct http_parser parser;
+    struct http_exchange exchange;
+    struct buf pipelined;   /* input of later requests */
+    uint64_t body_bytes;    /* counted in the server's sum */
+    bool input_ended;       /* the client sent its end */
+    int64_t state_ns;       /* when the state began */
+    int64_t request_end_ns; /* when the request was complete */
+
+    struct buf out, flying; /* to be sent, being sent */
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    bool writing;
+    int64_t progress_ns; /* when the client last took a byte */
+    size_t queued;       /* unsent bytes then */
+    bool chunked, keep_alive;
+    bool too_slow; /* more than UNSENT_MAX bytes wait for the client */
+    char peer[64];
+};
+
+struct http_server {
+    uv_loop_t *loop;
+    struct http_server_options options;
+    struct http_handler handler;
+    struct listener *listeners;
+    struct connection *connections;
+    uint32_t connection_count;
+    bool accept_paused;
+    bool draining, destroying;
+    uint64_t body_bytes;
+    struct connection *dirty;
+    uv_timer_t tick;              /* looks at deadlines */
+    uv_prepare_t prepare;         /* sends what the callbacks of this turn of the loop had to say */
+    int open_handles;             /* of the server itself: listeners, tick, prepare */
+    char read_buffer[READ_BYTES]; /* the loop reads one connection at a time */
+};
+
+/* The one place where the state changes. */
+void connection_set_state(struct connection *c, enum connection_state state);
+
+/* Takes the waiting connection off a listener. */
+void connection_accept(struct http_server *server, uv_stream_t *listener);
+
+/* Closes now; the exchange, if open, ends with `cut`. */
+void connection_close(struct connection *c, const struct reason *cut);
+
+/* Looks at the deadlines. */
+void connection_tick(struct connection *c, int64_t now_ns);
+
+/* The connection has something to send, or to do, before the loop waits again. So nothing is ever
+ * sent, and no callback comes, inside the handler's calls. */
+void connection_mark_dirty(struct connection *c);
+
+/* Sends what is in `out`; goes on to the next request or closes when the answer is out. */
+void connection_flush(struct connection *c);
+
+/* The answer is out: the next request, or the end. */
+void connection_answered(struct connection *c);
+
+void connection_client_left(struct connection *c);
+
+/* A connection's memory is about to go (server.c). */
+void server_forget_connection(struct connection *c);
+/* One handle of the server is closed; the last one frees it. */
+void server_handle_closed(struct http_server *server);
+void listeners_close(struct http_server *server);
+void listeners_resume(struct http_server *server);

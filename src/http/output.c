@@ -1,0 +1,205 @@
+/* The way out of a connection: heads, pieces, and sending. */
+#include "http/connection.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { KEPT_BUFFER_BYTES = 64 << 10 };
+
+const char *http_status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } rows[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].status == status)
+            return rows[i].text;
+    return "Unknown";
+}
+
+static struct connection *connection_of(struct http_exchange *x)
+{
+    return (struct connection *)((char *)x - offsetof(struct connection, exchange));
+}
+
+static bool is_head(const struct http_exchange *x)
+{
+    return x->request && str_is(x->request->method, "HEAD");
+}
+
+static bool is_http_1_0(const struct http_exchange *x)
+{
+    return x->request && x->request->version == HTTP_1_0;
+}
+
+/* An answer that comes before the body was read is the last of its connection. */
+static void settle_keep_alive(struct connection *c)
+{
+    const struct http_request *request = c->exchange.request;
+    const bool whole = c->state == CONNECTION_ANSWER ||
+                       (request && request->content_length == 0 && !request->chunked);
+    if (!whole || c->server->draining)
+        c->keep_alive = false;
+}
+
+static void write_date(struct buf *out)
+{
+    char text[64];
+    const time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    if (strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+        buf_printf(out, "date: %s\r\n", text);
+}
+
+static void write_head(struct connection *c, int status, const struct http_field *fields,
+                       size_t field_count)
+{
+    struct buf *out = &c->out;
+    settle_keep_alive(c);
+    c->exchange.status = status;
+    buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+    for (size_t i = 0; i < field_count; i++)
+        buf_printf(out, "%s: %.*s\r\n", fields[i].name, STR_ARG(fields[i].value));
+    write_date(out);
+    if (!c->keep_alive)
+        buf_puts(out, "connection: close\r\n");
+    else if (is_http_1_0(&c->exchange))
+        buf_puts(out, "connection: keep-alive\r\n");
+}
+
+static void finish(struct connection *c)
+{
+    connection_set_state(c, CONNECTION_FLUSH);
+    connection_mark_dirty(c);
+}
+
+void http_respond(struct http_exchange *x, int status, const struct http_field *fields,
+                  size_t field_count, struct str body)
+{
+    struct connection *c = connection_of(x);
+    write_head(c, status, fields, field_count);
+    if (status != 204)
+        buf_printf(&c->out, "content-length: %zu\r\n", body.len);
+    buf_puts(&c->out, "\r\n");
+    if (!is_head(x) && status != 204)
+        buf_add_str(&c->out, body);
+    finish(c);
+}
+
+void http_stream_begin(struct http_exchange *x, int status, const struct http_field *fields,
+                       size_t field_count)
+{
+    struct connection *c = connection_of(x);
+    c->chunked = !is_http_1_0(x);
+    if (!c->chunked)
+        c->keep_alive = false;
+    write_head(c, status, fields, field_count);
+    buf_puts(&c->out, c->chunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n");
+    connection_mark_dirty(c);
+}
+
+void http_stream_write(struct http_exchange *x, struct str bytes)
+{
+    struct connection *c = connection_of(x);
+    if (bytes.len == 0 || c->too_slow || is_head(x))
+        return;
+    if (c->chunked)
+        buf_printf(&c->out, "%zx\r\n", bytes.len);
+    buf_add_str(&c->out, bytes);
+    if (c->chunked)
+        buf_puts(&c->out, "\r\n");
+    c->too_slow = c->out.failed || c->out.len + c->flying.len > UNSENT_MAX;
+    connection_mark_dirty(c);
+}
+
+void http_stream_end(struct http_exchange *x)
+{
+    struct connection *c = connection_of(x);
+    if (c->chunked && !is_head(x))
+        buf_puts(&c->out, "0\r\n\r\n");
+    finish(c);
+}
+
+void http_stream_abort(struct http_exchange *x)
+{
+    struct connection *c = connection_of(x);
+    c->keep_alive = false;
+    finish(c);
+}
+
+static void cut_slow_reader(struct connection *c)
+{
+    struct reason why;
+    reason_set(&why, "slow_reader", "The client left more than %d KiB of the stream unread.",
+               "客户端有超过 %d KiB 的流数据没有读取。", UNSENT_MAX >> 10);
+    connection_close(c, &why);
+}
+
+static void on_write(uv_write_t *request, int error)
+{
+    struct connection *c = request->handle->data;
+    c->writing = false;
+    c->exchange.sent_bytes += c->flying.len;
+    buf_clear(&c->flying);
+    if (c->flying.cap > KEPT_BUFFER_BYTES)
+        buf_release(&c->flying);
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    if (error)
+        connection_client_left(c);
+    else
+        connection_flush(c);
+}
+
+static void send_out(struct connection *c)
+{
+    const struct buf empty = c->flying;
+    c->flying = c->out;
+    c->out = empty;
+    buf_clear(&c->out);
+    uv_buf_t piece = uv_buf_init(c->flying.data, (unsigned)c->flying.len);
+    c->writing = true;
+    c->progress_ns = (int64_t)uv_hrtime();
+    c->queued = c->flying.len;
+    if (uv_write(&c->write, &c->uv.stream, &piece, 1, on_write) != 0) {
+        c->writing = false;
+        connection_client_left(c);
+    }
+}
+
+void connection_flush(struct connection *c)
+{
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    if (c->too_slow)
+        cut_slow_reader(c);
+    else if (c->out.failed)
+        connection_client_left(c);
+    else if (c->out.len > 0 && !c->writing)
+        send_out(c);
+    else if (c->state == CONNECTION_FLUSH && !c->writing)
+        connection_answered(c);
+}
