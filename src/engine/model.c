@@ -1,6 +1,7 @@
 #include "engine/model.h"
 
 #include "engine/rope.h"
+#include "model/fit.h"
 #include "os/file.h"
 
 #include <stdlib.h>
@@ -30,19 +31,11 @@ static void touch_weights(const struct checkpoint *checkpoint, model_progress_fn
         progress(arg, total, total);
 }
 
-/* The tokenizer's ids must have rows in the embedding matrix, and the heads a size that the
- * kernels take. */
-static enum status check_fit(const struct model *model, const char *path, struct reason *why)
+/* The heads must have a size that the kernels take. */
+static enum status check_heads(const struct model *model, const char *path, struct reason *why)
 {
     const struct text_config *text = &model->config.text;
     const struct vision_config *vision = &model->config.vision;
-    const int32_t tokens = tokenizer_size(model->tokenizer);
-    if (tokens > (int64_t)text->vocab_size) {
-        reason_set(why, "bad_config", "The tokenizer has %d tokens, but the model only %u.",
-                   "分词器有 %d 个 token，而模型只有 %u 个。", tokens, text->vocab_size);
-        reason_subject(why, "%s", path);
-        return STATUS_INVALID;
-    }
     const uint32_t vision_head = vision->hidden_size / vision->heads;
     if (text->head_dim > 2 * ROPE_HALF_MAX || vision_head > 2 * ROPE_HALF_MAX ||
         vision_head % 4 != 0) {
@@ -81,7 +74,9 @@ enum status model_load(const char *path, model_progress_fn *progress, void *arg,
     if (status == STATUS_OK)
         status = load_tokenizer(path, model, why);
     if (status == STATUS_OK)
-        status = check_fit(model, path, why);
+        status = fit_check(path, &model->config, model->tokenizer, why);
+    if (status == STATUS_OK)
+        status = check_heads(model, path, why);
     if (status != STATUS_OK) {
         model_destroy(model);
         return status;

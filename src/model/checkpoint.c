@@ -1,6 +1,8 @@
 #include "model/checkpoint.h"
 
 #include "base/arena.h"
+#include "base/utf8.h"
+#include "model/impostor.h"
 #include "model/safetensors.h"
 #include "os/file.h"
 #include "json/json.h"
@@ -19,6 +21,7 @@ struct shard {
 
 struct checkpoint {
     struct arena arena;
+    char *dir;
     struct shard *shards;
     size_t shard_count;
     struct tensor *tensors; /* of all shards, sorted by name */
@@ -93,13 +96,21 @@ static enum status open_shards(struct checkpoint *c, const char *dir, const char
     return STATUS_OK;
 }
 
+/* Byte order, as strcmp gives it; `name` may hold any byte. */
+static int compare_name(const char *tensor, struct str name)
+{
+    const size_t len = strlen(tensor);
+    const int order = memcmp(tensor, name.ptr, len < name.len ? len : name.len);
+    return order ? order : len < name.len ? -1 : len > name.len;
+}
+
 static const struct tensor *find_in(const struct tensor *tensors, size_t count, struct str name)
 {
     size_t low = 0, high = count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int order = strncmp(tensors[middle].name, name.ptr, name.len);
-        if (order == 0 && tensors[middle].name[name.len] == '\0')
+        const int order = compare_name(tensors[middle].name, name);
+        if (order == 0)
             return &tensors[middle];
         if (order < 0)
             low = middle + 1;
@@ -109,19 +120,34 @@ static const struct tensor *find_in(const struct tensor *tensors, size_t count, 
     return NULL;
 }
 
+/* The tensor is not where the index places it: in another shard, or nowhere. */
+static enum status misplaced(const struct checkpoint *c, const struct shard *shard,
+                             struct str tensor, struct reason *why)
+{
+    const struct shard *other = NULL;
+    for (size_t i = 0; i < c->shard_count && !other; i++)
+        if (find_in(c->shards[i].tensors, c->shards[i].count, tensor))
+            other = &c->shards[i];
+    const int shown = (int)(tensor.len < 128 ? tensor.len : utf8_floor(tensor.ptr, 128));
+    if (other)
+        reason_set(why, "bad_index", "The index places the tensor %.*s in %s, but it is in %s.",
+                   "索引称张量 %.*s 在 %s 中，实际在 %s 中。", shown, tensor.ptr, shard->path,
+                   other->name);
+    else
+        reason_set(why, "missing_tensor",
+                   "The tensor %.*s is missing in %s, where the index places it.",
+                   "索引所指的分片中缺少张量 %.*s（%s）。", shown, tensor.ptr, shard->path);
+    reason_subject(why, "%s: %.*s", shard->path, shown, tensor.ptr);
+    return STATUS_INVALID;
+}
+
 /* Every tensor of the weight map is in the shard that the map says. */
 static enum status check_map(struct checkpoint *c, const struct json *map, struct reason *why)
 {
     JSON_EACH(entry, map) {
         const struct shard *shard = find_shard(c, entry->text);
-        if (find_in(shard->tensors, shard->count, entry->key))
-            continue;
-        const int shown = entry->key.len < 128 ? (int)entry->key.len : 128;
-        reason_set(why, "missing_tensor",
-                   "The tensor %.*s is missing in %s, where the index places it.",
-                   "索引所指的分片中缺少张量 %.*s（%s）。", shown, entry->key.ptr, shard->path);
-        reason_subject(why, "%s: %.*s", shard->path, shown, entry->key.ptr);
-        return STATUS_INVALID;
+        if (!find_in(shard->tensors, shard->count, entry->key))
+            return misplaced(c, shard, entry->key, why);
     }
     return STATUS_OK;
 }
@@ -135,6 +161,8 @@ static enum status open_index(struct checkpoint *c, const char *dir, const char 
     arena_init(&scratch, ARENA_MAX_BYTES);
     struct json *index;
     enum status status = file_read(path, &text, why);
+    if (!status)
+        status = impostor_check(path, buf_str(&text), why);
     if (!status && json_parse(text.data, text.len, (struct json_limits){.max_depth = 8}, &scratch,
                               &index, NULL) != STATUS_OK)
         status = bad_index(path, why, "is not valid JSON", "不是合法的 JSON");
@@ -235,7 +263,8 @@ enum status checkpoint_open(const char *dir, struct checkpoint **out, struct rea
     if (!c)
         return reason_no_memory(why, sizeof *c);
     arena_init(&c->arena, ARENA_MAX_BYTES);
-    enum status status = open_files(c, dir, why);
+    c->dir = arena_strdup(&c->arena, str_from(dir));
+    enum status status = c->dir ? open_files(c, dir, why) : reason_no_memory(why, strlen(dir));
     if (!status)
         status = merge(c, why);
     if (!status)
@@ -273,6 +302,11 @@ const struct tensor *checkpoint_at(const struct checkpoint *c, size_t index)
 const struct tensor *checkpoint_find(const struct checkpoint *c, const char *name)
 {
     return find_in(c->tensors, c->count, str_from(name));
+}
+
+const char *checkpoint_dir(const struct checkpoint *c)
+{
+    return c->dir;
 }
 
 uint64_t checkpoint_bytes(const struct checkpoint *c)

@@ -26,7 +26,8 @@ struct tensor {
 struct checkpoint;
 
 /* Opens a directory. Codes: missing_file unreadable truncated bad_header bad_index overlapping
- * wrong_size wrong_dtype not_a_checkpoint missing_tensor (named by the index, absent in its shard).
+ * wrong_size wrong_dtype wrong_shape (too many dimensions) not_a_checkpoint missing_tensor (the
+ * index names it, no shard has it).
  */
 MUST_CHECK enum status checkpoint_open(const char *dir, struct checkpoint **out,
                                        struct reason *why);
@@ -35,6 +36,7 @@ void checkpoint_close(struct checkpoint *checkpoint); /* takes NULL */
 size_t checkpoint_count(const struct checkpoint *checkpoint);
 const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t index);
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);
+const char *checkpoint_dir(const struct checkpoint *checkpoint);
 uint64_t checkpoint_bytes(const struct checkpoint *checkpoint);
 
 const char *dtype_name(enum dtype dtype);

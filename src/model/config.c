@@ -1,5 +1,7 @@
 #include "model/config.h"
 
+#include "base/utf8.h"
+#include "model/impostor.h"
 #include "os/file.h"
 
 #include <math.h>
@@ -25,6 +27,20 @@ static void bad_field(struct fields *f, const char *key, const char *en, const c
     f->status = STATUS_INVALID;
 }
 
+static void bad_number(struct fields *f, const char *key, int64_t n, int64_t min, int64_t max)
+{
+    char en[96], zh[96];
+    const long long is = n, least = min, most = max;
+    if (min == max) {
+        snprintf(en, sizeof en, "is %lld; only %lld can be run", is, least);
+        snprintf(zh, sizeof zh, "为 %lld，目前只支持 %lld", is, least);
+    } else {
+        snprintf(en, sizeof en, "is %lld, but must be %lld to %lld", is, least, most);
+        snprintf(zh, sizeof zh, "为 %lld，应在 %lld 到 %lld 之间", is, least, most);
+    }
+    bad_field(f, key, en, zh);
+}
+
 /* A whole number in [min, max]; transformers 5 writes some as 12.0. Absent: `fallback` if that is
  * ≥ 0, else a failure. */
 static int64_t read_integer(struct fields *f, const struct json *object, const char *key,
@@ -39,12 +55,7 @@ static int64_t read_integer(struct fields *f, const struct json *object, const c
     } else if (!json_int64(v, &n)) {
         bad_field(f, key, "is not a whole number", "不是整数");
     } else if (n < min || n > max) {
-        char en[96], zh[96];
-        snprintf(en, sizeof en, "is %lld, but must be %lld to %lld", (long long)n, (long long)min,
-                 (long long)max);
-        snprintf(zh, sizeof zh, "为 %lld，应在 %lld 到 %lld 之间", (long long)n, (long long)min,
-                 (long long)max);
-        bad_field(f, key, en, zh);
+        bad_number(f, key, n, min, max);
     } else {
         return n;
     }
@@ -110,33 +121,32 @@ static enum status read_file(const char *dir, const char *name, bool required, s
     if (!required && !file_exists(path))
         return STATUS_OK;
     enum status status = file_read(path, text, why);
+    if (!status)
+        status = impostor_check(path, buf_str(text), why);
     if (status)
         return status;
     struct reason syntax;
     status = json_parse(text->data, text->len, (struct json_limits){.max_depth = 16}, arena, root,
                         &syntax);
     if (status || (*root)->type != JSON_OBJECT) {
-        reason_set(why, "bad_config", "The file %s is not a JSON object%s%s%.0s",
-                   "文件 %s 不是 JSON 对象%s%.0s%s", path, status ? ": " : ".",
-                   status ? syntax.message[LANG_EN] : "", status ? syntax.message[LANG_ZH] : "。");
+        reason_set(why, "bad_config", "The file %s is not a JSON object%s%s%.0s%.0s",
+                   "文件 %s 不是 JSON 对象%.0s%.0s%s%s", path, status ? ": " : "",
+                   status ? syntax.message[LANG_EN] : ".", status ? "：" : "。",
+                   status ? syntax.message[LANG_ZH] : "");
         reason_subject(why, "%s", path);
         return STATUS_INVALID;
     }
     return STATUS_OK;
 }
 
-static enum status check_architecture(const char *path, const struct json *root, struct reason *why)
+static enum status unknown_architecture(const char *path, const char *member, struct str name,
+                                        const char *known, struct reason *why)
 {
-    const struct json *type = json_get(root, "model_type");
-    if (json_is(type, JSON_STRING) && str_is(type->text, "qwen3_vl"))
-        return STATUS_OK;
-    const struct str name = json_is(type, JSON_STRING) ? type->text : STR("(none)");
-    const int shown = name.len < 64 ? (int)name.len : 64;
-    reason_set(why, "unknown_architecture",
-               "The model type in %s is %.*s; this program runs qwen3_vl.",
-               "%s 中的模型类型是 %.*s；本程序只能运行 qwen3_vl。", path, shown, name.ptr);
-    reason_subject(why, "%s: model_type", path);
-    if (str_is(name, "qwen3_vl_moe"))
+    const int shown = (int)(name.len < 64 ? name.len : utf8_floor(name.ptr, 64));
+    reason_set(why, "unknown_architecture", "In %s, %s is %.*s; this program runs %s.",
+               "在 %s 中，%s 是 %.*s；本程序只能运行 %s。", path, member, shown, name.ptr, known);
+    reason_subject(why, "%s: %s", path, member);
+    if (str_starts(name, "qwen3_vl_moe") || str_starts(name, "Qwen3VLMoe"))
         reason_hint(why,
                     "Mixture-of-experts models are not supported; use a dense Qwen3-VL: 2B, "
                     "4B, 8B or 32B.",
@@ -145,6 +155,21 @@ static enum status check_architecture(const char *path, const struct json *root,
         reason_hint(why, "Use a Qwen3-VL checkpoint such as Qwen/Qwen3-VL-8B-Instruct.",
                     "请使用 Qwen3-VL 模型，例如 Qwen/Qwen3-VL-8B-Instruct。");
     return STATUS_INVALID;
+}
+
+static enum status check_architecture(const char *path, const struct json *root, struct reason *why)
+{
+    static const char class[] = "Qwen3VLForConditionalGeneration";
+    const struct json *type = json_get(root, "model_type");
+    if (!json_is(type, JSON_STRING) || !str_is(type->text, "qwen3_vl"))
+        return unknown_architecture(path, "model_type",
+                                    json_is(type, JSON_STRING) ? type->text : STR("(none)"),
+                                    "qwen3_vl", why);
+    const struct json *list = json_get(root, "architectures");
+    const struct json *first = json_is(list, JSON_ARRAY) ? list->first : NULL;
+    if (!json_is(first, JSON_STRING) || str_is(first->text, class))
+        return STATUS_OK; /* derived checkpoints leave it out */
+    return unknown_architecture(path, "architectures", first->text, class, why);
 }
 
 /* rope_theta and mrope_section, in either dialect. */
@@ -326,6 +351,8 @@ static void read_pixels(struct fields *f, const struct json *root, struct pixel_
 {
     const int64_t most = (int64_t)1 << 40;
     const struct json *size = json_get(root, "size");
+    if (size && size->type != JSON_NULL && size->type != JSON_OBJECT)
+        bad_field(f, "size", "is not an object", "不是对象");
     const struct json *from = json_is(size, JSON_OBJECT) ? size : root;
     const bool edges = from == size;
     out->min_pixels = (uint64_t)read_integer(f, from, edges ? "shortest_edge" : "min_pixels", 1,
@@ -337,6 +364,21 @@ static void read_pixels(struct fields *f, const struct json *root, struct pixel_
                   "超过了上限");
 }
 
+/* Three times 0.5, if it is there. */
+static void expect_halves(struct fields *f, const struct json *root, const char *key)
+{
+    const struct json *list = json_get(root, key);
+    bool halves =
+        !list || list->type == JSON_NULL || (list->type == JSON_ARRAY && list->count == 3);
+    JSON_EACH(v, list) {
+        double value;
+        halves = halves && json_double(v, &value) && fabs(value - 0.5) < 1e-9;
+    }
+    if (!halves)
+        bad_field(f, key, "is not three times 0.5, the only value that can be run",
+                  "不是三个 0.5，目前只支持该值");
+}
+
 static enum status read_preprocessor(const char *path, const struct json *root,
                                      struct pixel_sizes *out, struct reason *why)
 {
@@ -346,12 +388,7 @@ static enum status read_preprocessor(const char *path, const struct json *root,
     expect_number(&f, root, "merge_size", 2);
     static const char *const halves[] = {"image_mean", "image_std"};
     for (size_t i = 0; i < ARRAY_LEN(halves); i++)
-        JSON_EACH(v, json_get(root, halves[i])) {
-            double value;
-            if (!json_double(v, &value) || fabs(value - 0.5) > 1e-9)
-                bad_field(&f, halves[i], "is not 0.5, the only value that can be run",
-                          "不是 0.5，目前只支持 0.5");
-        }
+        expect_halves(&f, root, halves[i]);
     read_pixels(&f, root, out);
     return f.status;
 }
@@ -369,8 +406,26 @@ static enum status read_video(const char *path, const struct json *root, struct 
     return f.status;
 }
 
+/* A path that is no folder gets a plainer sentence than its config.json would. */
+static enum status check_folder(const char *dir, struct reason *why)
+{
+    if (file_is_directory(dir))
+        return STATUS_OK;
+    if (file_exists(dir))
+        reason_set(why, "not_a_checkpoint", "%s is a file, not the folder of a checkpoint.",
+                   "%s 是一个文件，而不是模型目录。", dir);
+    else
+        reason_set(why, "missing_file", "There is no checkpoint folder %s.", "模型目录 %s 不存在。",
+                   dir);
+    reason_subject(why, "%s", dir);
+    return STATUS_IO;
+}
+
 enum status model_config_load(const char *dir, struct model_config *out, struct reason *why)
 {
+    enum status status = check_folder(dir, why);
+    if (status)
+        return status;
     *out = (struct model_config){
         .image = {65536, 16777216},
         .video = {4096, 25165824},
@@ -382,7 +437,6 @@ enum status model_config_load(const char *dir, struct model_config *out, struct 
     static const char *const names[] = {"config.json", "generation_config.json",
                                         "preprocessor_config.json",
                                         "video_preprocessor_config.json"};
-    enum status status = STATUS_OK;
     for (size_t i = 0; i < ARRAY_LEN(names) && !status; i++) {
         struct buf text;
         struct arena arena;

@@ -50,6 +50,6 @@ struct model_config {
 
 /* Reads config.json (required), generation_config.json, preprocessor_config.json and
  * video_preprocessor_config.json (optional) of a checkpoint directory. Codes: missing_file,
- * unreadable, bad_config, unknown_architecture. */
+ * unreadable, bad_config, unknown_architecture, not_a_checkpoint. */
 MUST_CHECK enum status model_config_load(const char *dir, struct model_config *out,
                                          struct reason *why);

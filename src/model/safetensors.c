@@ -1,5 +1,7 @@
 #include "model/safetensors.h"
 
+#include "base/utf8.h"
+#include "model/impostor.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -26,37 +28,20 @@ static enum status bad_file(const struct container *c, const char *code, const c
 static enum status bad_tensor(const struct container *c, struct str name, const char *code,
                               const char *en, const char *zh)
 {
-    const int shown = name.len < 128 ? (int)name.len : 128;
+    const int shown = (int)(name.len < 128 ? name.len : utf8_floor(name.ptr, 128));
     reason_set(c->why, code, "The tensor %.*s in the file %s %s%.0s.",
                "张量 %.*s（文件 %s）%.0s%s。", shown, name.ptr, c->name, en, zh);
     reason_subject(c->why, "%s: %.*s", c->name, shown, name.ptr);
     return STATUS_INVALID;
 }
 
-/* What people put in the place of weights by mistake. */
 static enum status check_is_container(const struct container *c)
 {
     const struct str head = {(const char *)c->bytes, c->size < 64 ? c->size : 64};
-    if (str_starts(head, "version https://git-lfs")) {
-        const enum status status =
-            bad_file(c, "not_a_checkpoint", "is a Git LFS pointer, not the weights themselves",
-                     "只是一个 Git LFS 指针，并不是权重本身");
-        reason_hint(c->why, "Run `git lfs pull` in the checkpoint's folder.",
-                    "请在模型目录中执行 `git lfs pull`。");
-        return status;
-    }
-    const struct str trimmed = str_trim(head);
-    if (str_starts(trimmed, "<")) {
-        const enum status status = bad_file(
-            c, "not_a_checkpoint", "is an HTML or XML page, not weights", "是一个网页，并不是权重");
-        reason_hint(c->why, "The download answered with a page; download the file again.",
-                    "下载得到的是网页，请重新下载该文件。");
-        return status;
-    }
     if (str_starts(head, "GGUF"))
         return bad_file(c, "not_a_checkpoint", "is a GGUF file under a safetensors name",
                         "是 GGUF 文件，却用了 safetensors 的名字");
-    return STATUS_OK;
+    return impostor_check(c->name, head, c->why);
 }
 
 /* The header's length, checked against the file and the cap. */
@@ -96,7 +81,7 @@ static enum status read_dtype(const struct container *c, struct str name, const 
         }
     }
     char en[96], zh[96];
-    const int shown = v->text.len < 32 ? (int)v->text.len : 32;
+    const int shown = (int)(v->text.len < 32 ? v->text.len : utf8_floor(v->text.ptr, 32));
     snprintf(en, sizeof en, "has the type %.*s; F32, F16 and BF16 can be read", shown, v->text.ptr);
     snprintf(zh, sizeof zh, "的类型是 %.*s；可读取的类型为 F32、F16、BF16", shown, v->text.ptr);
     return bad_tensor(c, name, "wrong_dtype", en, zh);
@@ -117,7 +102,7 @@ static enum status read_shape(const struct container *c, struct str name, const 
     if (!json_is(v, JSON_ARRAY))
         return bad_tensor(c, name, "bad_header", "has no shape", "没有 shape");
     if (v->count > TENSOR_DIMS_MAX)
-        return bad_tensor(c, name, "bad_header", "has more than 5 dimensions", "的维数超过 5");
+        return bad_tensor(c, name, "wrong_shape", "has more than 5 dimensions", "的维数超过 5");
     uint64_t bytes = dtype_size(t->dtype);
     JSON_EACH(side, v) {
         uint64_t n;
@@ -141,14 +126,28 @@ static enum status read_offsets(const struct container *c, struct str name, cons
         !read_size(v->first->next, &end) || end < begin)
         return bad_tensor(c, name, "bad_header", "has no pair of rising data_offsets",
                           "的 data_offsets 不是一对递增的偏移");
-    if (end > c->size - c->data_begin)
-        return bad_tensor(c, name, "truncated", "ends beyond the end of the file",
-                          "超出了文件末尾");
     if (end - begin != t->bytes)
         return bad_tensor(c, name, "wrong_size", "has another size than its shape and type give",
                           "的大小与形状和类型不符");
+    if (end > c->size - c->data_begin)
+        return bad_tensor(c, name, "truncated", "ends beyond the end of the file",
+                          "超出了文件末尾");
     t->data = c->bytes + c->data_begin + begin;
     return STATUS_OK;
+}
+
+/* A description that says one thing twice could be read in two ways. */
+static bool has_repeated_member(const struct json *object)
+{
+    static const char *const members[] = {"dtype", "shape", "data_offsets"};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        int seen = 0;
+        JSON_EACH(member, object)
+            seen += str_is(member->key, members[i]);
+        if (seen > 1)
+            return true;
+    }
+    return false;
 }
 
 static enum status read_tensor(const struct container *c, const struct json *entry,
@@ -157,6 +156,8 @@ static enum status read_tensor(const struct container *c, const struct json *ent
     const struct str name = entry->key;
     if (!json_is(entry, JSON_OBJECT) || memchr(name.ptr, '\0', name.len))
         return bad_tensor(c, name, "bad_header", "is not described by an object", "的描述不是对象");
+    if (has_repeated_member(entry))
+        return bad_tensor(c, name, "bad_header", "is described twice", "被描述了两次");
     t->file = c->name;
     t->name = arena_strdup(c->arena, name);
     if (!t->name)
@@ -231,9 +232,10 @@ static enum status read_tensors(const struct container *c, const struct json *he
         if (status)
             return status;
     }
-    enum status status = check_places(c, list, n);
+    enum status status = check_names(c, list, n); /* a tensor listed twice overlaps as well */
     if (!status)
-        status = check_names(c, list, n);
+        status = check_places(c, list, n);
+    qsort(list, n, sizeof *list, by_name);
     *tensors = list;
     *count = n;
     return status;
@@ -262,11 +264,11 @@ enum status safetensors_read(const char *file, const uint8_t *bytes, size_t size
         struct reason syntax;
         status = json_parse(text, length, (struct json_limits){.max_depth = 8}, &scratch, &header,
                             &syntax);
-        if (status == STATUS_INVALID)
+        if (status == STATUS_NO_MEMORY)
+            status = reason_no_memory(why, length);
+        else if (status)
             status = bad_file(&c, "bad_header", "has a header that is not valid JSON",
                               "的头部不是合法的 JSON");
-        else if (status)
-            status = reason_no_memory(why, length);
         else
             status = read_tensors(&c, header, tensors, count);
     }

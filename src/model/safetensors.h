@@ -8,7 +8,7 @@
  * shape × type = bytes, every byte of the data belongs to exactly one tensor. `file` names the file
  * in errors and in the tensors (borrowed). Tensors come sorted by name, their memory from `arena`;
  * their data stay in the mapping. Codes: truncated bad_header overlapping wrong_size wrong_dtype
- * not_a_checkpoint. */
+ * wrong_shape (too many dimensions) not_a_checkpoint. */
 MUST_CHECK enum status safetensors_read(const char *file, const uint8_t *bytes, size_t size,
                                         struct arena *arena, struct tensor **tensors, size_t *count,
                                         struct reason *why);

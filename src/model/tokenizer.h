@@ -23,7 +23,7 @@ void token_list_release(struct token_list *list);
 MUST_CHECK enum status token_list_reserve(struct token_list *list, size_t more, struct reason *why);
 MUST_CHECK enum status token_list_add(struct token_list *list, int32_t id, struct reason *why);
 
-/* Reads tokenizer.json. Codes: missing_file unreadable bad_tokenizer. */
+/* Reads tokenizer.json. Codes: missing_file unreadable bad_tokenizer not_a_checkpoint. */
 MUST_CHECK enum status tokenizer_load(const char *path, struct tokenizer **out, struct reason *why);
 void tokenizer_destroy(struct tokenizer *tokenizer); /* takes NULL */
 

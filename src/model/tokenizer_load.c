@@ -1,4 +1,5 @@
 #include "base/utf8.h"
+#include "model/impostor.h"
 #include "model/tokenizer_parts.h"
 #include "os/file.h"
 #include "json/json.h"
@@ -69,6 +70,16 @@ static bool read_id(const struct json *v, int32_t *out)
     return true;
 }
 
+static enum status not_an_object(const struct loader *l, const struct reason *syntax)
+{
+    reason_set(l->why, "bad_tokenizer", "The tokenizer %s is not a JSON object%s%s%.0s%.0s",
+               "分词器 %s 不是 JSON 对象%.0s%.0s%s%s", l->path, syntax ? ": " : "",
+               syntax ? syntax->message[LANG_EN] : ".", syntax ? "：" : "。",
+               syntax ? syntax->message[LANG_ZH] : "");
+    reason_subject(l->why, "%s", l->path);
+    return STATUS_INVALID;
+}
+
 static enum status check_pipeline(const struct loader *l, const struct json *root)
 {
     const struct json *normalizer = json_get(root, "normalizer");
@@ -100,7 +111,8 @@ static enum status load_vocabulary(const struct loader *l, const struct json *vo
     int32_t size = 0, id = 0;
     JSON_EACH(entry, vocab) {
         if (!read_id(entry, &id))
-            return bad(l, "model.vocab", "has an entry without a token id", "中有缺少编号的条目");
+            return bad(l, "model.vocab", "has an entry without a token id",
+                       "中有条目缺少合理的编号");
         size = id >= size ? id + 1 : size;
     }
     struct vocabulary *v = &l->out->vocabulary;
@@ -293,14 +305,16 @@ enum status tokenizer_load(const char *path, struct tokenizer **out, struct reas
     arena_init(&arena, (size_t)2 << 30);
     const struct loader loader = {path, t, why};
     enum status status = file_read(path, &text, why);
+    if (!status)
+        status = impostor_check(path, buf_str(&text), why);
     if (!status) {
         status = json_parse(text.data, text.len,
                             (struct json_limits){.max_depth = 32, .max_nodes = 16 << 20}, &arena,
                             &root, &syntax);
-        if (status == STATUS_INVALID)
-            status = bad(&loader, "the file", "is not valid JSON", "不是合法的 JSON");
-        else if (status)
+        if (status == STATUS_NO_MEMORY)
             status = reason_no_memory(why, text.len);
+        else if (status || root->type != JSON_OBJECT)
+            status = not_an_object(&loader, status ? &syntax : NULL);
         else
             status = load_tree(&loader, root);
     }

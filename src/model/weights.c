@@ -45,9 +45,10 @@ static const struct tensor *require(struct binder *b, const char *const *prefixe
     const struct tensor *t = find(b, prefixes, name);
     if (t || b->status)
         return t;
-    reason_set(b->why, "missing_tensor", "The checkpoint has no tensor %s%s.",
-               "模型中缺少张量 %s%s。", prefixes[0], name);
-    reason_subject(b->why, "%s%s", prefixes[0], name);
+    const char *dir = checkpoint_dir(b->checkpoint);
+    reason_set(b->why, "missing_tensor", "The checkpoint %s has no tensor %s%s.",
+               "模型 %s 中缺少张量 %s%s。", dir, prefixes[0], name);
+    reason_subject(b->why, "%s: %s%s", dir, prefixes[0], name);
     b->status = STATUS_INVALID;
     return NULL;
 }
