@@ -1,6 +1,5 @@
-#include "base/json_text.h"
 #include "base/test.h"
-#include "json/json.h"
+#include "json/canonical_test.h"
 #include "json/oracle_test.h"
 
 #include <math.h>
@@ -255,49 +254,6 @@ static void every_cut_is_refused(void **state)
     }
 }
 
-/* Our tree in the oracle's spelling. */
-static void canonical(const struct json *v, struct buf *out)
-{
-    const char *separator = "";
-    double d;
-    switch (v->type) {
-    case JSON_NULL: buf_puts(out, "null"); break;
-    case JSON_BOOL: buf_puts(out, v->truth ? "true" : "false"); break;
-    case JSON_STRING: json_text_string(out, v->text); break;
-    case JSON_NUMBER:
-        assert_true(json_double(v, &d));
-        buf_printf(out, "%.17g", d);
-        break;
-    case JSON_ARRAY:
-        buf_putc(out, '[');
-        JSON_EACH(child, v) {
-            buf_puts(out, separator);
-            canonical(child, out);
-            separator = ",";
-        }
-        buf_putc(out, ']');
-        break;
-    case JSON_OBJECT:
-        buf_putc(out, '{');
-        JSON_EACH(child, v) {
-            bool repeated = false;
-            for (const struct json *before = v->first; before != child; before = before->next)
-                repeated |= str_eq(before->key, child->key);
-            if (repeated)
-                continue;
-            char key[256];
-            snprintf(key, sizeof key, "%.*s", STR_ARG(child->key));
-            buf_puts(out, separator);
-            json_text_string(out, child->key);
-            buf_putc(out, ':');
-            canonical(json_get(v, key), out);
-            separator = ",";
-        }
-        buf_putc(out, '}');
-        break;
-    }
-}
-
 /* Numbers beyond double are the one documented difference: jansson refuses them, the RFC does not.
  * The blank behind 1e2 keeps exponents short. */
 static size_t random_text(unsigned *seed, char *out, size_t max)
@@ -367,7 +323,7 @@ static void agrees_with_jansson(void **state)
         if ((p.status == STATUS_OK) != taken)
             fail_msg("ours %d, jansson %d: %.*s", p.status == STATUS_OK, taken, (int)len, text);
         if (taken) {
-            canonical(p.root, &ours);
+            canonical_write(&ours, p.root);
             if (!str_eq(buf_str(&ours), buf_str(&theirs)))
                 fail_msg("%s, but jansson %s", ours.data, theirs.data);
             accepted++;
