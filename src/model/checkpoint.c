@@ -304,6 +304,21 @@ const struct tensor *checkpoint_find(const struct checkpoint *c, const char *nam
     return find_in(c->tensors, c->count, str_from(name));
 }
 
+size_t checkpoint_file_count(const struct checkpoint *c)
+{
+    return c->shard_count;
+}
+
+const char *checkpoint_file_name(const struct checkpoint *c, size_t index)
+{
+    return c->shards[index].name;
+}
+
+uint64_t checkpoint_file_bytes(const struct checkpoint *c, size_t index)
+{
+    return c->shards[index].map.size;
+}
+
 const char *checkpoint_dir(const struct checkpoint *c)
 {
     return c->dir;

@@ -36,6 +36,11 @@ void checkpoint_close(struct checkpoint *checkpoint); /* takes NULL */
 size_t checkpoint_count(const struct checkpoint *checkpoint);
 const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t index);
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);
+/* The files that hold the tensors. */
+size_t checkpoint_file_count(const struct checkpoint *checkpoint);
+const char *checkpoint_file_name(const struct checkpoint *checkpoint, size_t index); /* no path */
+uint64_t checkpoint_file_bytes(const struct checkpoint *checkpoint, size_t index);
+
 const char *checkpoint_dir(const struct checkpoint *checkpoint);
 uint64_t checkpoint_bytes(const struct checkpoint *checkpoint);
 

@@ -121,6 +121,12 @@ static enum status read_file(const char *dir, const char *name, bool required, s
     if (!required && !file_exists(path))
         return STATUS_OK;
     enum status status = file_read(path, text, why);
+    if (status && why && strcmp(why->code, "missing_file") == 0)
+        reason_hint(
+            why,
+            "A checkpoint is a folder with config.json, tokenizer.json and "
+            "model.safetensors or its shards.",
+            "模型目录中应有 config.json、tokenizer.json 和 model.safetensors（或其分片）。");
     if (!status)
         status = impostor_check(path, buf_str(text), why);
     if (status)

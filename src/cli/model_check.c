@@ -1,0 +1,175 @@
+#include "base/buf.h"
+#include "base/clock.h"
+#include "cli/model.h"
+#include "engine/engine.h"
+#include "json/writer.h"
+
+#include <pthread.h>
+
+/* Smaller ones load before anybody wonders. */
+#define LARGE_BYTES ((uint64_t)1 << 28)
+
+struct progress {
+    const struct cli *cli;
+    bool moving; /* a terminal: one line that changes */
+    bool shown;
+};
+
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct progress *p = arg;
+    if (total < LARGE_BYTES || p->cli->verbosity < 0 || (p->shown && !p->moving))
+        return;
+    char size[32];
+    model_format_bytes(total, size);
+    const char *text = cli_text(p->cli, "loading", "正在加载");
+    if (p->moving)
+        fprintf(stderr, "\r%s %s: %3.0f %%%s", text, size, 100.0 * (double)done / (double)total,
+                done == total ? "\n" : "");
+    else
+        fprintf(stderr, "%s %s\n", text, size);
+    p->shown = true;
+}
+
+/* The end of the one sequence, told by the scheduler's thread. */
+struct outcome {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    enum finish_reason finish;
+    struct reason why;
+};
+
+static void on_event(void *arg, const struct engine_event *event)
+{
+    struct outcome *outcome = arg;
+    pthread_mutex_lock(&outcome->lock);
+    outcome->finish = event->finish;
+    if (event->finish == FINISH_FAILED)
+        outcome->why = *event->why;
+    pthread_cond_signal(&outcome->over);
+    pthread_mutex_unlock(&outcome->lock);
+}
+
+static enum status run_request(struct engine *engine, struct engine_request *request,
+                               struct outcome *outcome, struct reason *why)
+{
+    struct sequence *sequence;
+    const enum status status = engine_submit(engine, request, &sequence, why);
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&outcome->lock);
+    while (outcome->finish == FINISH_NONE)
+        pthread_cond_wait(&outcome->over, &outcome->lock);
+    pthread_mutex_unlock(&outcome->lock);
+    sequence_release(sequence);
+    if (outcome->finish != FINISH_FAILED)
+        return STATUS_OK;
+    *why = outcome->why;
+    return STATUS_INTERNAL;
+}
+
+/* One greedy token after a short text. */
+static enum status generate_token(const struct model *model, struct reason *why)
+{
+    struct engine *engine;
+    const struct engine_options options = {.context = 256, .max_sequences = 1};
+    enum status status = engine_create(model, &options, &engine, why);
+    if (status != STATUS_OK)
+        return status;
+    struct outcome outcome = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+    struct engine_request request = {
+        .sampling = {.top_p = 1, .repetition_penalty = 1},
+        .max_tokens = 1,
+        .on_event = on_event,
+        .arg = &outcome,
+    };
+    status = prompt_build_text(model, STR("Hello, 你好"), false, &request.prompt, why);
+    if (status == STATUS_OK)
+        status = run_request(engine, &request, &outcome, why);
+    engine_destroy(engine);
+    return status;
+}
+
+static double milliseconds(int64_t ns)
+{
+    return (double)(ns / 10000) / 100;
+}
+
+struct findings {
+    char name[256];
+    uint32_t layers;
+    uint64_t parameters, tensors, bytes;
+    double load_ms, first_token_ms;
+};
+
+static void print_json(const struct findings *f)
+{
+    struct buf text;
+    struct json_writer w;
+    buf_init(&text, 1 << 16);
+    json_writer_init(&w, &text);
+    json_begin_object(&w);
+    json_key(&w, "ok");
+    json_bool(&w, true);
+    json_key(&w, "model");
+    json_cstring(&w, f->name);
+    json_key(&w, "layers");
+    json_uint(&w, f->layers);
+    json_key(&w, "parameters");
+    json_uint(&w, f->parameters);
+    json_key(&w, "tensors");
+    json_uint(&w, f->tensors);
+    json_key(&w, "bytes");
+    json_uint(&w, f->bytes);
+    json_key(&w, "load_ms");
+    json_number(&w, f->load_ms);
+    json_key(&w, "first_token_ms");
+    json_number(&w, f->first_token_ms);
+    json_end_object(&w);
+    printf("%.*s\n", STR_ARG(buf_str(&text)));
+    buf_release(&text);
+}
+
+static void print_text(const struct cli *cli, const struct findings *f)
+{
+    char parameters[32], size[32];
+    model_format_count(f->parameters, parameters);
+    model_format_bytes(f->bytes, size);
+    printf(cli_text(cli,
+                    "model loaded: %s, %s parameters in %llu tensors, %u layers, %s; "
+                    "loaded in %.0f ms, first token after %.0f ms\n",
+                    "模型加载成功：%s，参数 %s，张量 %llu 个，%u 层，%s；"
+                    "加载用时 %.0f ms，首个 token 用时 %.0f ms\n"),
+           f->name, parameters, (unsigned long long)f->tensors, f->layers, size, f->load_ms,
+           f->first_token_ms);
+}
+
+int model_check(const struct cli *cli, const char *path, bool json)
+{
+    struct progress progress = {cli, cli_colors(cli, stderr), false};
+    struct model *model;
+    struct reason why;
+    const int64_t begin = clock_ns(&clock_system);
+    if (model_load(path, show_progress, &progress, &model, &why) != STATUS_OK)
+        return model_report_fault(cli, path, &why, json);
+    const int64_t loaded = clock_ns(&clock_system);
+    const enum status status = generate_token(model, &why);
+    const int64_t end = clock_ns(&clock_system);
+    struct findings f = {
+        .layers = model->config.text.layers,
+        .parameters = model->weights.parameters,
+        .tensors = checkpoint_count(model->checkpoint),
+        .bytes = checkpoint_bytes(model->checkpoint),
+        .load_ms = milliseconds(loaded - begin),
+        .first_token_ms = milliseconds(end - loaded),
+    };
+    model_name(path, f.name);
+    model_destroy(model);
+    if (status != STATUS_OK)
+        return model_report_fault(cli, path, &why, json);
+    if (json)
+        print_json(&f);
+    else
+        print_text(cli, &f);
+    return EXIT_OK;
+}
