@@ -7,13 +7,16 @@ Each step prints one line; a failure prints the end of its log. The last line is
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
+FUZZ_SECONDS = 10
 
 
 class Tally:
@@ -140,7 +143,38 @@ def sanitizers(tally):
         tally.add(False)
 
 
-STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers}
+def fuzz_target(name):
+    """Fuzzes one target for a short time; the exit status and the log."""
+    log = LOGS / f"fuzz-{name}.log"
+    return run(["fuzz/run", name, "--seconds", str(FUZZ_SECONDS)], log, timeout=120), log
+
+
+def fuzz(tally):
+    """Every target of fuzz/run, two at a time; longer runs are made by hand."""
+    log = LOGS / "fuzz-build.log"
+    begin = time.monotonic()
+    status = run(["fuzz/run", "--list"], log)
+    targets = log.read_text(encoding="utf-8").split()
+    if status != 0 or not targets:
+        print("FAIL build the fuzzers")
+        tail(log)
+        tally.add(False)
+        return
+    print(f"ok   build the fuzzers ({time.monotonic() - begin:.1f} s)", flush=True)
+    with ThreadPoolExecutor(2) as pool:
+        for name, (status, log) in zip(targets, pool.map(fuzz_target, targets)):
+            text = log.read_text(encoding="utf-8", errors="replace")
+            tries = re.search(r"number_of_executed_units: (\d+)", text)
+            tally.add(status == 0)
+            if status == 0:
+                print(f"ok   fuzz {name} ({tries[1] if tries else 'no'} inputs)", flush=True)
+                continue
+            found = re.search(r"Test unit written to (\S+)", text)
+            print(f"FAIL fuzz {name}" + (f": run fuzz/run {name} {found[1]}" if found else ""))
+            tail(log)
+
+
+STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "fuzz": fuzz}
 
 
 def main():
