@@ -1,0 +1,183 @@
+/* Greedy decoding of every case of a golden model through the whole engine: alone, four
+ * prompts at once, and all cases at once in chunks.
+ *
+ * Usage: greedy_test MODEL */
+#include "golden_case.h"
+
+#include "base/test.h"
+#include "engine/kv_cache.h"
+
+#include <time.h>
+
+enum { TOKENS = 48, TOGETHER = 4 };
+#define TIE 1e-3 /* a smaller margin lets another continuation be right */
+
+static const char *model_name;
+static struct model *model;
+
+/* Collects the ids of one sequence. */
+struct answer {
+    int32_t ids[TOKENS];
+    size_t count;
+    enum finish_reason finish;
+};
+
+static void on_event(void *arg, const struct engine_event *event)
+{
+    struct answer *answer = arg;
+    for (size_t i = 0; i < event->id_count && answer->count < TOKENS; i++)
+        answer->ids[answer->count++] = event->ids[i];
+    if (event->finish != FINISH_NONE)
+        answer->finish = event->finish;
+}
+
+static struct sequence *submit(struct engine *engine, const struct json *row, struct answer *answer)
+{
+    struct engine_request request = {
+        .sampling = {.top_p = 1, .repetition_penalty = 1},
+        .max_tokens = TOKENS,
+        .ignore_eos = true,
+        .on_event = on_event,
+        .arg = answer,
+    };
+    *answer = (struct answer){0};
+    golden_prompt(model, row, &request.prompt);
+    struct sequence *sequence;
+    struct reason why;
+    if (engine_submit(engine, &request, &sequence, &why) != STATUS_OK)
+        fail_msg("%s", why.message[LANG_EN]);
+    return sequence;
+}
+
+/* Releasing cancels: first let the sequences come to their end. */
+static void wait_idle(const struct engine *engine)
+{
+    struct engine_figures figures;
+    do {
+        const struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+        engine_figures_read(engine, &figures);
+    } while (figures.running + figures.waiting > 0);
+}
+
+static void check_answer(const struct json *row, const struct answer *answer)
+{
+    const struct json *margin = golden_get(row, "margin")->first;
+    size_t i = 0;
+    assert_int_equal(answer->finish, FINISH_LENGTH);
+    assert_int_equal(answer->count, TOKENS);
+    JSON_EACH(id, golden_get(row, "greedy")) {
+        if (golden_number(margin) < TIE)
+            return;
+        if (golden_int(id) != answer->ids[i])
+            fail_msg("%.*s: token %zu is %d, expected %d", STR_ARG(golden_get(row, "name")->text),
+                     i, answer->ids[i], golden_int(id));
+        margin = margin->next;
+        i++;
+    }
+    assert_int_equal(i, TOKENS);
+}
+
+static struct engine *new_engine(const struct engine_options *options)
+{
+    struct engine *engine;
+    struct reason why;
+    if (engine_create(model, options, &engine, &why) != STATUS_OK)
+        fail_msg("%s", why.message[LANG_EN]);
+    return engine;
+}
+
+static void open_cases(struct golden_lines *lines)
+{
+    char path[256];
+    snprintf(path, sizeof path, "tests/golden/models/%s/cases.jsonl", model_name);
+    golden_lines_open(lines, path);
+}
+
+static void every_case_alone(void **state)
+{
+    (void)state;
+    struct engine *engine = new_engine(&(struct engine_options){.threads = 1, .context = 1024});
+    struct golden_lines lines;
+    open_cases(&lines);
+    for (const struct json *row; (row = golden_lines_next(&lines));) {
+        struct answer answer;
+        struct sequence *sequence = submit(engine, row, &answer);
+        wait_idle(engine);
+        sequence_release(sequence);
+        check_answer(row, &answer);
+    }
+    golden_lines_close(&lines);
+    engine_destroy(engine);
+}
+
+/* All cases whose name begins with `prefix`, at once. */
+static void run_together(const char *prefix, const struct engine_options *options)
+{
+    struct engine *engine = new_engine(options);
+    struct sequence *sequences[16];
+    struct answer answers[16];
+    struct golden_lines lines;
+    size_t count = 0, i = 0;
+    open_cases(&lines);
+    for (const struct json *row; (row = golden_lines_next(&lines));)
+        if (str_starts(golden_get(row, "name")->text, prefix)) {
+            sequences[count] = submit(engine, row, &answers[count]);
+            count++;
+        }
+    golden_lines_close(&lines);
+    wait_idle(engine);
+    open_cases(&lines);
+    for (const struct json *row; (row = golden_lines_next(&lines));)
+        if (str_starts(golden_get(row, "name")->text, prefix)) {
+            sequence_release(sequences[i]);
+            check_answer(row, &answers[i++]);
+        }
+    golden_lines_close(&lines);
+    assert_true(count >= TOGETHER);
+    engine_destroy(engine);
+}
+
+static void a_batch_gives_each_its_own(void **state)
+{
+    (void)state;
+    run_together("batch_", &(struct engine_options){.threads = 2, .context = 1024});
+}
+
+/* Text, pictures and videos of all cases, in chunks, in one cache that cannot hold them all:
+ * sequences wait, give way and are computed again. */
+static void all_cases_at_once(void **state)
+{
+    (void)state;
+    const uint64_t page = kv_page_bytes(&model->config.text, DTYPE_F32);
+    run_together(
+        "", &(struct engine_options){
+                .threads = 2, .context = 1024, .prefill_chunk = 100, .kv_cache_bytes = 40 * page});
+}
+
+static int load(void **state)
+{
+    (void)state;
+    model = golden_model(model_name);
+    return 0;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    model_destroy(model);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (!golden_cpu_level())
+        return GOLDEN_SKIPPED;
+    model_name = argc > 1 ? argv[1] : "tiny-a";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_case_alone),
+        cmocka_unit_test(a_batch_gives_each_its_own),
+        cmocka_unit_test(all_cases_at_once),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
