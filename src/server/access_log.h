@@ -1,0 +1,28 @@
+/* One line per request: JSON, or the combined format of web servers. No secrets: neither headers
+ * nor queries are written. */
+#pragma once
+
+#include "base/str.h"
+#include "config/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct access_log {
+    int fd; /* -1: off */
+    enum access_log_format format;
+};
+
+struct access_line {
+    int64_t wall_ms; /* when it ended */
+    const char *request_id, *peer;
+    struct str method, path, user_agent;
+    int status;         /* 499: the client left */
+    const char *code;   /* of the error; NULL: none */
+    double ms, ttft_ms; /* ttft_ms < 0: no token */
+    uint64_t bytes;
+    const char *model; /* "" : none */
+    uint32_t prompt_tokens, output_tokens;
+};
+
+void access_log_write(const struct access_log *log, const struct access_line *line);

@@ -1,0 +1,101 @@
+/* Answers that are not streams: JSON, and errors with the headers that clients act on. */
+#include "server/call.h"
+
+#include <stdio.h>
+
+enum { ERROR_BYTES = 16 << 10 };
+
+void call_respond(struct call *call, int status, struct str json)
+{
+    const struct http_field fields[] = {
+        {"content-type", STR("application/json")},
+        {"x-request-id", str_from(call->id)},
+    };
+    http_respond(call->exchange, status, fields, ARRAY_LEN(fields), json);
+}
+
+uint32_t call_retry_after_ms(const char *code)
+{
+    static const struct {
+        const char *code;
+        uint32_t ms;
+    } waits[] = {
+        {"model_loading", 2000},
+        {"queue_full", 1000},
+        {"memory_full", 1000},
+        {"draining", 5000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++)
+        if (strcmp(waits[i].code, code) == 0)
+            return waits[i].ms;
+    return 0;
+}
+
+void call_refuse(struct call *call, const struct reason *why)
+{
+    call_refuse_with(call, why, (struct http_field){0});
+}
+
+void call_refuse_with(struct call *call, const struct reason *why, struct http_field extra)
+{
+    const struct error_row *row = error_find(why->code);
+    struct http_field fields[6] = {
+        {"content-type", STR("application/json")},
+        {"x-request-id", str_from(call->id)},
+        {"x-should-retry", row->retryable ? STR("true") : STR("false")},
+    };
+    size_t n = 3;
+    char seconds[16], ms[16];
+    const uint32_t wait = call_retry_after_ms(row->code);
+    if (wait) {
+        snprintf(seconds, sizeof seconds, "%u", (wait + 999) / 1000);
+        snprintf(ms, sizeof ms, "%u", wait);
+        fields[n++] = (struct http_field){"retry-after", str_from(seconds)};
+        fields[n++] = (struct http_field){"retry-after-ms", str_from(ms)};
+    }
+    if (extra.name)
+        fields[n++] = extra;
+    struct buf body;
+    buf_init(&body, ERROR_BYTES);
+    error_write(&body, why, call->lang, call->id);
+    call->code = row->code;
+    if (row->status == 500)
+        log_error(&call->log, "%s", why->message[LANG_EN]);
+    http_respond(call->exchange, row->status, fields, n, buf_str(&body));
+    buf_release(&body);
+}
+
+enum status call_check_ready(const struct call *call, struct reason *why)
+{
+    const struct service *service = call->service;
+    switch (service->state) {
+    case SERVICE_READY: return STATUS_OK;
+    case SERVICE_LOADING:
+        reason_set(why, "model_loading", "The model is still being loaded: %.0f %% are there.",
+                   "模型仍在加载：已完成 %.0f %%。", service_progress(service) * 100);
+        break;
+    case SERVICE_DRAINING:
+        reason_set(why, "draining", "The service is shutting down and takes no new requests.",
+                   "服务正在关闭，不再接受新请求。");
+        break;
+    case SERVICE_FAILED: *why = service->failure; break;
+    }
+    return STATUS_BUSY;
+}
+
+enum status call_model_not_found(const struct call *call, struct str name, struct reason *why)
+{
+    const struct service *service = call->service;
+    reason_set(why, "model_not_found", "There is no model %.*s here.", "这里没有模型 %.*s。",
+               (int)(name.len < 120 ? name.len : 120), name.ptr);
+    const struct text_list *aliases = &service->settings->model.aliases;
+    if (aliases->count)
+        reason_hint(why, "Ask for %s, or for its alias %s; GET /v1/models lists them.",
+                    "请使用 %s 或其别名 %s；GET /v1/models 列出全部模型。", service->name,
+                    aliases->items[0]);
+    else
+        reason_hint(why, "Ask for %s; GET /v1/models lists what is there.",
+                    "请使用 %s；GET /v1/models 列出全部模型。", service->name);
+    reason_subject(why, "model");
+    return STATUS_INVALID;
+}

@@ -1,0 +1,53 @@
+/* One request on its way through the service, from its head to its line in the access log.
+ *
+ * A call lives until its exchange is over and, if it started a chat, until the engine is done with
+ * that too: the client may leave earlier. */
+#pragma once
+
+#include "api/error.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+enum { REQUEST_ID_MAX = 128 };
+
+struct call {
+    struct service *service;
+    struct call *prev, *next;
+    struct http_exchange *exchange; /* NULL: over, or the client left */
+    const struct route *route;      /* NULL: none was found */
+    char id[REQUEST_ID_MAX + 1];
+    enum lang lang; /* of messages, by Accept-Language */
+    struct log log; /* with the id */
+    struct chat *chat;
+
+    /* For the access log. */
+    const char *code; /* of the error that was answered; NULL: none */
+    char model[96];
+    uint32_t prompt_tokens, output_tokens;
+    int64_t first_token_ns; /* libuv's clock; 0: none */
+};
+
+/* The handler of the HTTP server: steps.c. */
+struct http_handler call_handler(struct service *service);
+
+/* The chat of a call is over. The call may be gone afterwards. */
+void call_chat_over(struct call *call);
+
+/* Answers with JSON. */
+void call_respond(struct call *call, int status, struct str json);
+
+/* Answers with the error of `why`: status and type by its code, x-should-retry, retry-after. */
+void call_refuse(struct call *call, const struct reason *why);
+
+/* As above, with one more header. */
+void call_refuse_with(struct call *call, const struct reason *why, struct http_field extra);
+
+/* The service cannot answer questions yet, or any more: model_loading, draining, or the reason why
+ * loading failed. STATUS_OK if it can. */
+MUST_CHECK enum status call_check_ready(const struct call *call, struct reason *why);
+
+/* model_not_found, with the names that exist. */
+enum status call_model_not_found(const struct call *call, struct str name, struct reason *why);
+
+/* Milliseconds after which a refused call may be sent again; 0: nothing to say. */
+uint32_t call_retry_after_ms(const char *code);

@@ -1,0 +1,58 @@
+#include "server/loading.h"
+
+#include <stdlib.h>
+
+static void on_progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct loading *loading = arg;
+    atomic_store(&loading->total_bytes, total);
+    atomic_store(&loading->done_bytes, done);
+}
+
+static struct engine_options options_of(const struct settings *settings)
+{
+    return (struct engine_options){
+        .threads = (int)settings->model.threads,
+        .context = (uint32_t)settings->model.context,
+        .max_sequences = (uint32_t)settings->model.max_sequences,
+        .prefill_chunk = (uint32_t)settings->model.prefill_chunk,
+        .kv_cache_bytes = (uint64_t)settings->model.kv_cache_bytes,
+    };
+}
+
+static void load(uv_work_t *work)
+{
+    struct loading *l = work->data;
+    const struct engine_options options = options_of(l->service->settings);
+    l->status = model_load(l->service->model_path, on_progress, l, &l->model, &l->why);
+    if (l->status == STATUS_OK)
+        l->status = engine_create(l->model, &options, &l->engine, &l->why);
+}
+
+static void after_load(uv_work_t *work, int cancelled)
+{
+    (void)cancelled; /* never asked for */
+    struct loading *l = work->data;
+    struct service *service = l->service;
+    service->model = l->model;
+    service->engine = l->engine;
+    service->loading = NULL;
+    l->on_end(service, l->status, &l->why);
+    free(l);
+}
+
+enum status loading_begin(struct service *service,
+                          void (*on_end)(struct service *service, enum status status,
+                                         const struct reason *why),
+                          struct reason *why)
+{
+    struct loading *l = calloc(1, sizeof *l);
+    if (!l)
+        return reason_no_memory(why, sizeof *l);
+    l->service = service;
+    l->on_end = on_end;
+    l->work.data = l;
+    service->loading = l;
+    uv_queue_work(&service->loop, &l->work, load, after_load); /* fails only without `load` */
+    return STATUS_OK;
+}

@@ -1,0 +1,251 @@
+#include "server/service.h"
+
+#include "server/call.h"
+#include "server/chat.h"
+#include "server/loading.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TICK_MS = 100, CUT_GRACE_MS = 3000 };
+
+const char *service_state_name(enum service_state state)
+{
+    static const char *const names[] = {"loading", "ready", "draining", "failed"};
+    return names[state];
+}
+
+bool service_has_model(const struct service *service, struct str name)
+{
+    const struct text_list *aliases = &service->settings->model.aliases;
+    for (size_t i = 0; i < aliases->count; i++)
+        if (str_is(name, aliases->items[i]))
+            return true;
+    return str_is(name, service->name);
+}
+
+double service_progress(const struct service *service)
+{
+    if (!service->loading)
+        return service->engine ? 1 : 0;
+    const uint64_t total = atomic_load(&service->loading->total_bytes);
+    return total ? (double)atomic_load(&service->loading->done_bytes) / (double)total : 0;
+}
+
+static void on_inbox(void *arg)
+{
+    struct service *service = arg;
+    struct news news;
+    news_init(&news, SIZE_MAX / 2);
+    struct choice *choice;
+    while ((choice = inbox_take(&service->inbox, &news)))
+        chat_take_news(choice, &news);
+    news_release(&news);
+}
+
+/* All calls are over: what is left is the service's own. */
+static void close_all(struct service *service)
+{
+    engine_destroy(service->engine);
+    service->engine = NULL;
+    uv_close((uv_handle_t *)&service->tick, NULL);
+    uv_close((uv_handle_t *)&service->inbox.async, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(service->signals); i++)
+        uv_close((uv_handle_t *)&service->signals[i], NULL);
+}
+
+/* Cuts what still runs; the tick waits until the engine and the workers are done with it. */
+static void stop(struct service *service)
+{
+    if (service->stopping)
+        return;
+    service->stopping = true;
+    http_server_destroy(service->http);
+    service->http = NULL;
+}
+
+static void drain(struct service *service)
+{
+    service->state = SERVICE_DRAINING;
+    service->drain_end_ns =
+        (int64_t)uv_hrtime() + service->settings->server.drain_timeout_ms * 1000000;
+    if (service->hooks.on_draining)
+        service->hooks.on_draining(service->hooks.arg, service);
+    http_server_drain(service->http);
+}
+
+/* The time for draining is over: running answers end with an error, then the connections. */
+static void end_drain(struct service *service, int64_t now_ns)
+{
+    struct reason why;
+    reason_set(&why, "draining", "The service is shutting down, and the answer took too long.",
+               "服务正在关闭，而应答未能及时完成。");
+    for (struct call *call = service->calls; call; call = call->next)
+        if (call->chat)
+            chat_fail(call->chat, &why);
+    if (now_ns - service->drain_end_ns > (int64_t)CUT_GRACE_MS * 1000000)
+        stop(service);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct service *service = handle->data;
+    if (service->state == SERVICE_LOADING)
+        _exit(0); /* nothing was promised to anybody, and the loading cannot be interrupted */
+    if (service->state == SERVICE_DRAINING)
+        service->drain_end_ns = (int64_t)uv_hrtime(); /* asked twice: now */
+    else
+        drain(service);
+}
+
+static void tick_draining(struct service *service, int64_t now_ns)
+{
+    if (service->stopping && service->call_count == 0 && !service->loading)
+        close_all(service);
+    else if (!service->stopping && http_server_connections(service->http) == 0)
+        stop(service);
+    else if (!service->stopping && now_ns > service->drain_end_ns)
+        end_drain(service, now_ns);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct service *service = timer->data;
+    const int64_t now = (int64_t)uv_hrtime();
+    if (service->loading && service->hooks.on_progress)
+        service->hooks.on_progress(service->hooks.arg, atomic_load(&service->loading->done_bytes),
+                                   atomic_load(&service->loading->total_bytes));
+    for (struct call *call = service->calls; call; call = call->next)
+        if (call->chat)
+            chat_tick(call->chat, now);
+    if (service->state == SERVICE_DRAINING || service->state == SERVICE_FAILED)
+        tick_draining(service, now);
+}
+
+static void on_loaded(struct service *service, enum status status, const struct reason *why)
+{
+    service->loaded_s = (int64_t)time(NULL);
+    if (status != STATUS_OK) {
+        service->state = SERVICE_FAILED;
+        service->failure = *why;
+        stop(service);
+        return;
+    }
+    service->state = SERVICE_READY;
+    if (service->hooks.on_ready)
+        service->hooks.on_ready(service->hooks.arg, service);
+}
+
+/* "stderr", "stdout", "off" or a file; -1: off. */
+static enum status open_log(const char *name, int *fd, struct reason *why)
+{
+    *fd = strcmp(name, "stdout") == 0 ? STDOUT_FILENO : STDERR_FILENO;
+    if (strcmp(name, "stderr") == 0 || strcmp(name, "stdout") == 0)
+        return STATUS_OK;
+    *fd = -1;
+    if (strcmp(name, "off") == 0)
+        return STATUS_OK;
+    *fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (*fd >= 0)
+        return STATUS_OK;
+    reason_set(why, "unreadable", "The log %s cannot be opened: %s.", "无法打开日志 %s：%s。", name,
+               strerror(errno));
+    return STATUS_IO;
+}
+
+static void close_log(int fd)
+{
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+static enum status open_logs(struct service *service, struct reason *why)
+{
+    const struct settings *set = service->settings;
+    const enum status status = open_log(set->log.access, &service->access_log.fd, why);
+    service->access_log.format = set->log.format;
+    service->error_sink = (struct log_sink){
+        .fd = -1, .level = set->log.level, .format = LOG_JSON, .clock = &clock_system};
+    log_root(&service->log, &service->error_sink);
+    return status == STATUS_OK ? open_log(set->log.error, &service->error_sink.fd, why) : status;
+}
+
+static enum status listen_all(struct service *service, struct reason *why)
+{
+    const struct settings *set = service->settings;
+    struct http_server_options options = http_server_options_default;
+    options.limits = http_limits_default;
+    options.limits.body = (uint64_t)set->server.max_body_bytes;
+    options.header_timeout_ms = (uint64_t)set->server.header_timeout_ms;
+    options.idle_timeout_ms = (uint64_t)set->server.idle_timeout_ms;
+    options.body_min_rate = (uint64_t)set->server.body_min_rate;
+    enum status status =
+        http_server_create(&service->loop, &options, call_handler(service), &service->http, why);
+    for (size_t i = 0; i < set->server.listen.count && status == STATUS_OK; i++)
+        status = http_server_listen(service->http, set->server.listen.items[i].text, why);
+    return status;
+}
+
+static void watch(struct service *service)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        uv_signal_init(&service->loop, &service->signals[i]);
+        service->signals[i].data = service;
+        uv_signal_start(&service->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&service->loop, &service->tick);
+    service->tick.data = service;
+    uv_timer_start(&service->tick, on_tick, TICK_MS, TICK_MS);
+    inbox_init(&service->inbox, &service->loop, on_inbox, service);
+}
+
+static enum status begin(struct service *service, struct reason *why)
+{
+    enum status status = open_logs(service, why);
+    if (status == STATUS_OK)
+        status = listen_all(service, why);
+    if (status == STATUS_OK)
+        status = loading_begin(service, on_loaded, why);
+    if (status != STATUS_OK)
+        return status;
+    watch(service);
+    if (service->hooks.on_listening)
+        service->hooks.on_listening(service->hooks.arg, service);
+    return STATUS_OK;
+}
+
+enum status service_run(const struct settings *settings, const char *model_path,
+                        struct service_hooks hooks, struct reason *why)
+{
+    struct service *service = calloc(1, sizeof *service);
+    if (!service)
+        return reason_no_memory(why, sizeof *service);
+    service->settings = settings;
+    service->model_path = model_path;
+    service->name = settings->model.name;
+    service->hooks = hooks;
+    uv_loop_init(&service->loop);
+    enum status status = begin(service, why);
+    if (status != STATUS_OK)
+        http_server_destroy(service->http);
+    uv_run(&service->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&service->loop);
+    if (status == STATUS_OK) {
+        inbox_release(&service->inbox);
+        if (service->state == SERVICE_FAILED) {
+            *why = service->failure;
+            status = STATUS_INVALID;
+        }
+    }
+    model_destroy(service->model);
+    close_log(service->access_log.fd);
+    close_log(service->error_sink.fd);
+    free(service);
+    return status;
+}

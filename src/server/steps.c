@@ -1,0 +1,216 @@
+/* The steps of a request, in order: head → route → (body) → handle → end.
+ *
+ * What the head alone decides is refused before the body is read. */
+#include "server/call.h"
+#include "server/chat.h"
+#include "server/language.h"
+#include "server/request_id.h"
+
+#include "base/utf8.h"
+
+#include <stdlib.h>
+
+static struct str header_of(const struct http_exchange *x, const char *name)
+{
+    const struct http_header *header = x->request ? http_request_header(x->request, name) : NULL;
+    return header ? header->value : (struct str){0};
+}
+
+static void identify(struct call *call)
+{
+    const struct str wanted = header_of(call->exchange, "x-request-id");
+    if (request_id_is_valid(wanted))
+        snprintf(call->id, sizeof call->id, "%.*s", STR_ARG(wanted));
+    else
+        request_id_make("req_", call->id, sizeof call->id);
+    call->lang = language_of(header_of(call->exchange, "accept-language"), LANG_EN);
+    log_child(&call->log, &call->service->log);
+    log_field_set(&call->log, "request_id", str_from(call->id));
+}
+
+/* NULL if there is no memory: the exchange is then answered without a call. */
+static struct call *call_begin(struct service *service, struct http_exchange *x)
+{
+    struct call *call = calloc(1, sizeof *call);
+    x->user = call;
+    if (!call)
+        return NULL;
+    call->service = service;
+    call->exchange = x;
+    call->next = service->calls;
+    if (call->next)
+        call->next->prev = call;
+    service->calls = call;
+    service->call_count++;
+    identify(call);
+    return call;
+}
+
+static void call_free(struct call *call)
+{
+    struct service *service = call->service;
+    if (call->prev)
+        call->prev->next = call->next;
+    else
+        service->calls = call->next;
+    if (call->next)
+        call->next->prev = call->prev;
+    service->call_count--;
+    free(call);
+}
+
+void call_chat_over(struct call *call)
+{
+    call->chat = NULL;
+    if (!call->exchange)
+        call_free(call);
+}
+
+static void refuse_route(struct call *call, struct str path)
+{
+    struct reason why;
+    const int shown = path.len < 200 ? (int)path.len : 200;
+    reason_set(&why, "route_not_found", "There is no route %.*s.", "没有路径 %.*s。", shown,
+               path.ptr);
+    const char *near = route_nearest(path);
+    if (near)
+        reason_hint(&why, "Did you mean %s?", "您是不是想访问 %s？", near);
+    else
+        reason_hint(&why, "The API begins at /v1: POST /v1/chat/completions, GET /v1/models.",
+                    "API 的路径以 /v1 开头：POST /v1/chat/completions、GET /v1/models。");
+    call_refuse(call, &why);
+}
+
+static void refuse_method(struct call *call, struct str path, struct str method)
+{
+    char allow[64];
+    route_allow(path, allow, sizeof allow);
+    struct reason why;
+    reason_set(&why, "method_not_allowed", "%.*s takes %s, not %.*s.",
+               "%.*s 支持的方法是 %s，不支持 %.*s。", STR_ARG(path), allow, STR_ARG(method));
+    call_refuse_with(call, &why, (struct http_field){"allow", str_from(allow)});
+}
+
+static void answer_options(struct call *call, struct str path)
+{
+    char allow[64];
+    route_allow(path, allow, sizeof allow);
+    const struct http_field fields[] = {{"allow", str_from(allow)},
+                                        {"x-request-id", str_from(call->id)}};
+    http_respond(call->exchange, 204, fields, ARRAY_LEN(fields), (struct str){0});
+}
+
+/* A body must be JSON; without a word about it, it is taken to be. */
+static bool media_type_fits(const struct http_exchange *x)
+{
+    const struct str type = header_of(x, "content-type");
+    const char *semicolon = type.len ? memchr(type.ptr, ';', type.len) : NULL;
+    const struct str name =
+        str_trim(str_slice(type, 0, semicolon ? (size_t)(semicolon - type.ptr) : type.len));
+    return name.len == 0 || str_ieq(name, STR("application/json")) || str_ends(name, "+json");
+}
+
+static void refuse_media_type(struct call *call)
+{
+    const struct str type = header_of(call->exchange, "content-type");
+    struct reason why;
+    reason_set(&why, "unsupported_media_type", "The body must be application/json, not %.*s.",
+               "请求体必须是 application/json，而不是 %.*s。",
+               (int)(type.len < 100 ? type.len : 100), type.ptr);
+    reason_hint(&why, "Send the header Content-Type: application/json.",
+                "请加上请求头 Content-Type: application/json。");
+    call_refuse(call, &why);
+}
+
+static void check_post(struct call *call)
+{
+    struct reason why;
+    if (!media_type_fits(call->exchange))
+        refuse_media_type(call);
+    else if (call_check_ready(call, &why) != STATUS_OK)
+        call_refuse(call, &why);
+}
+
+static void out_of_memory(struct http_exchange *x)
+{
+    http_respond(x, 503, NULL, 0, (struct str){0});
+}
+
+static void on_head(void *arg, struct http_exchange *x)
+{
+    struct call *call = call_begin(arg, x);
+    if (!call) {
+        out_of_memory(x);
+        return;
+    }
+    const struct str path = x->request->path, method = x->request->method;
+    bool known;
+    call->route = route_find(path, method, &known);
+    if (str_is(method, "OPTIONS") && (known || str_is(path, "*")))
+        answer_options(call, path);
+    else if (!known)
+        refuse_route(call, path);
+    else if (!call->route)
+        refuse_method(call, path, method);
+    else if (strcmp(call->route->method, "POST") == 0)
+        check_post(call);
+}
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+    (void)arg;
+    struct call *call = x->user;
+    if (call && x->status == 0)
+        call->route->handle(call);
+}
+
+static void on_broken(void *arg, struct http_exchange *x, const struct reason *why)
+{
+    struct call *call = x->user ? x->user : call_begin(arg, x);
+    if (call)
+        call_refuse(call, why);
+    else
+        out_of_memory(x);
+}
+
+static void log_access(const struct call *call, const struct http_exchange *x,
+                       const struct reason *cut)
+{
+    const int64_t now = (int64_t)uv_hrtime();
+    struct access_line line = {
+        .wall_ms = clock_wall_ms(&clock_system),
+        .request_id = call->id,
+        .peer = x->peer,
+        .method = x->request ? x->request->method : STR("-"),
+        .path = x->request ? x->request->path : STR("-"),
+        .user_agent = header_of(x, "user-agent"),
+        .status = cut ? 499 : x->status,
+        .code = cut ? cut->code : call->code,
+        .ms = (double)(now - x->begun_ns) / 1e6,
+        .ttft_ms = call->first_token_ns ? (double)(call->first_token_ns - x->begun_ns) / 1e6 : -1,
+        .bytes = x->sent_bytes,
+        .model = call->model,
+        .prompt_tokens = call->prompt_tokens,
+        .output_tokens = call->output_tokens,
+    };
+    access_log_write(&call->service->access_log, &line);
+}
+
+static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
+{
+    (void)arg;
+    struct call *call = x->user;
+    if (!call)
+        return;
+    log_access(call, x, cut);
+    call->exchange = NULL;
+    if (call->chat)
+        chat_client_gone(call->chat);
+    else
+        call_free(call);
+}
+
+struct http_handler call_handler(struct service *service)
+{
+    return (struct http_handler){service, on_head, on_request, on_broken, on_end};
+}
