@@ -124,6 +124,8 @@ static enum status decode(struct decode *d, struct gif *g, struct image *out)
     if (!find_frame(g))
         return cut(d);
     const GifImageDesc *frame = &g->file->Image;
+    if (frame->Width <= 0 || frame->Height <= 0)
+        return decode_broken(d, "GIF", "its first frame has no pixels", "第一帧没有像素");
     const enum status status =
         decode_allocate(d, larger(g->file->SWidth, frame->Left + frame->Width),
                         larger(g->file->SHeight, frame->Top + frame->Height), out);

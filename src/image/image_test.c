@@ -220,15 +220,7 @@ static const struct {
     {"GIF89a", 6, "invalid_image"},
     {"BM", 2, "invalid_image"},
     {"RIFF\0\0\0\0WEBP", 12, "invalid_image"},
-    /* 60000 × 60000 in the header: refused before anything is allocated */
-    {"\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\xEA\x60\0\0\xEA\x60\x08\x02\0\0\0\x8B\x1B\x6A\xD2\0\0\0\0"
-     "IDAT",
-     41, NULL},
-    {"GIF89a\x60\xEA\x60\xEA\0\0\0,\0\0\0\0\1\0\1\0\0\2", 24, "image_too_large"},
-    {"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x60\xEA\0\0\x60\xEA\0\0\1\0\x18\0\0\0\0\0\0\0\0\0\0\0"
-     "\0"
-     "\0\0\0\0\0\0\0\0\0\0\0\0\0",
-     54, "image_too_large"},
+    {"GIF89a\x1E\0\0\0\0\0\0,\0\0\0\0\0\0\0\0\0\2\0;", 26, "invalid_image"}, /* 30 × 0 */
 };
 
 static void says_what_is_wrong(void **state)
@@ -240,8 +232,7 @@ static void says_what_is_wrong(void **state)
         assert_int_not_equal(
             image_decode((const uint8_t *)refused[i].bytes, refused[i].len, &limits, &image, &why),
             STATUS_OK);
-        if (refused[i].code)
-            assert_string_equal(why.code, refused[i].code);
+        assert_string_equal(why.code, refused[i].code);
         assert_null(image.rgb);
     }
     struct buf file = read_picture("tests/golden/images", STR("size_1000x64.png"));

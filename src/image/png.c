@@ -82,8 +82,31 @@ static enum status read_rows(struct decode *d, struct png *p, struct image *out)
     return STATUS_OK;
 }
 
+static uint32_t read32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* libpng allocates what a chunk announces before it reads, up to 2 GiB, and its own limit is only a
+ * warning: no chunk up to IEND may announce more than the file has. */
+static bool chunks_fit(const struct decode *d)
+{
+    size_t at = 8;
+    while (d->len - at >= 8) {
+        const size_t len = read32(d->bytes + at), left = d->len - at - 8;
+        if (len > left)
+            return false;
+        if (memcmp(d->bytes + at + 4, "IEND", 4) == 0 || left - len < 4)
+            return true;
+        at += len + 12;
+    }
+    return true;
+}
+
 static enum status decode(struct decode *d, struct png *p, struct image *out)
 {
+    if (!chunks_fit(d))
+        return decode_broken(d, "PNG", "the data end too early", "数据过早结束");
     png_set_read_fn(p->read, p, on_read);
     png_set_user_limits(p->read, 1 << 20, 1 << 20);
     png_set_chunk_malloc_max(p->read, CHUNK_MAX_BYTES);
