@@ -13,7 +13,7 @@ USES = {
     "base": [],
     "os": ["base"],
     "json": ["base"],
-    "config": ["base", "json"],
+    "config": ["os"],
     "image": ["os"],
     "kernels": ["os"],
     "model": ["kernels", "json"],

@@ -1,0 +1,13 @@
+/* The table of settings for people: `--help` and the reference. */
+#pragma once
+
+#include "base/buf.h"
+#include "config/table.h"
+
+#include <stdio.h>
+
+/* One entry per flag: name, default, meaning, wrapped at 80 columns. */
+void settings_help_print(const struct setting_table *table, FILE *out, enum lang lang);
+
+/* The reference in Markdown: docs/settings.md, docs/settings.zh.md. */
+void settings_reference_write(const struct setting_table *table, struct buf *out, enum lang lang);

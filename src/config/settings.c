@@ -1,0 +1,50 @@
+#include "config/settings.h"
+
+#include "config/check.h"
+
+static struct str base_name(const char *path)
+{
+    struct str text = str_from(path);
+    while (text.len > 1 && text.ptr[text.len - 1] == '/')
+        text.len--;
+    size_t start = text.len;
+    while (start > 0 && text.ptr[start - 1] != '/')
+        start--;
+    return str_slice(text, start, text.len);
+}
+
+/* A model without a name is called as its folder is. */
+static enum status name_model(struct settings *settings, struct arena *arena, struct reason *why)
+{
+    if (settings->model.name[0])
+        return STATUS_OK;
+    const struct str folder = base_name(settings->model.path);
+    const bool named = folder.len > 0 && !str_is(folder, ".") && !str_is(folder, "..");
+    settings->model.name = arena_strdup(arena, named ? folder : STR("qwen3-vl-demo"));
+    return settings->model.name ? STATUS_OK : reason_no_memory(why, folder.len);
+}
+
+enum status settings_load(const struct settings_sources *sources, struct settings **out,
+                          struct reason *why)
+{
+    struct snapshot *snapshot;
+    enum status status = snapshot_load(&settings_table, sources, &snapshot, why);
+    if (status)
+        return status;
+    struct settings *settings = snapshot->values;
+    settings->snapshot = snapshot;
+    status = name_model(settings, &snapshot->arena, why);
+    if (!status)
+        status = settings_check(settings, why);
+    if (status)
+        snapshot_destroy(snapshot);
+    else
+        *out = settings;
+    return status;
+}
+
+void settings_destroy(struct settings *settings)
+{
+    if (settings)
+        snapshot_destroy((struct snapshot *)(uintptr_t)settings->snapshot);
+}
