@@ -1,0 +1,108 @@
+#include "chat_check_test.h"
+
+#include "api/error.h"
+#include "model/chat_template.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HOLDS(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static void check_reason(const struct reason *why)
+{
+    const struct error_row *row = error_find(why->code);
+    HOLDS(strcmp(row->code, why->code) == 0);
+    HOLDS(row->status == 400 || strcmp(why->code, "memory_full") == 0);
+    HOLDS(why->message[LANG_EN][0] && why->message[LANG_ZH][0]);
+}
+
+static bool within(double value, double min, double max)
+{
+    return isnan(value) || (value >= min && value <= max);
+}
+
+static void check_numbers(const struct chat_request *r)
+{
+    HOLDS(r->max_tokens == -1 || r->max_tokens >= 1);
+    HOLDS(r->min_tokens >= 0 && (r->max_tokens < 0 || r->min_tokens <= r->max_tokens));
+    HOLDS(r->n >= 1 && r->n <= CHAT_N_MAX);
+    HOLDS(r->top_k >= -1);
+    HOLDS(within(r->temperature, 0, 2) && within(r->min_p, 0, 1));
+    HOLDS(within(r->top_p, 0, 1) && r->top_p != 0);
+    HOLDS(within(r->presence_penalty, -2, 2) && within(r->frequency_penalty, -2, 2));
+    HOLDS(within(r->repetition_penalty, 0, 10) && r->repetition_penalty != 0);
+    HOLDS(r->stop_count <= CHAT_STOP_MAX);
+    for (uint32_t i = 0; i < r->stop_count; i++)
+        HOLDS(r->stop[i].len > 0);
+    HOLDS(!r->include_usage || r->stream);
+}
+
+static void check_media(const struct chat_request *r)
+{
+    for (uint32_t i = 0; i < r->image_count; i++)
+        HOLDS(r->images[i].url.len > 0 && r->images[i].path[0]);
+    for (uint32_t i = 0; i < r->video_count; i++) {
+        const struct chat_video *video = &r->videos[i];
+        HOLDS(video->frame_count > 0 && video->path[0] && within(video->fps, 0.001, 1000));
+        for (uint32_t j = 0; j < video->frame_count; j++)
+            HOLDS(video->frames[j].url.len > 0 && video->frames[j].path[0]);
+    }
+}
+
+/* The templates show every picture and video once. */
+static void check_templates(const struct chat_request *r)
+{
+    for (int kind = TEMPLATE_INSTRUCT; kind <= TEMPLATE_THINKING; kind++) {
+        struct arena arena;
+        arena_init(&arena, 256 << 20);
+        struct prompt prompt;
+        struct reason why;
+        const struct template_options options = {r->add_generation_prompt, r->add_vision_id};
+        HOLDS(!chat_template_render((enum template_kind)kind, r->messages, r->tools, options,
+                                    &arena, &prompt, &why));
+        HOLDS(prompt.images == r->image_count && prompt.videos == r->video_count);
+        arena_release(&arena);
+    }
+}
+
+static void check_messages(const struct json *messages)
+{
+    uint32_t count = 0;
+    JSON_EACH(message, messages) {
+        const struct json *content = json_get(message, "content"),
+                          *role = json_get(message, "role");
+        HOLDS(json_is(role, JSON_STRING) && content);
+        HOLDS(content->type == JSON_STRING || content->type == JSON_ARRAY ||
+              (content->type == JSON_NULL && json_get(message, "tool_calls")));
+        count++;
+    }
+    HOLDS(count > 0 && count == messages->count);
+}
+
+enum status chat_check(const struct json *root, struct arena *arena, struct chat_request *out,
+                       struct reason *why)
+{
+    *why = (struct reason){.code = NULL};
+    const enum status status = chat_request_parse(root, arena, out, why);
+    if (status) {
+        check_reason(why);
+        HOLDS(why->subject[0] || root->type != JSON_OBJECT ||
+              strcmp(why->code, "memory_full") == 0);
+        return status;
+    }
+    HOLDS(!why->code);
+    HOLDS(out->model.len > 0 && out->messages);
+    HOLDS(!out->tools || (out->tools->type == JSON_ARRAY && out->tools->count > 0));
+    check_messages(out->messages);
+    check_numbers(out);
+    check_media(out);
+    check_templates(out);
+    return STATUS_OK;
+}
