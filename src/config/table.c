@@ -73,10 +73,12 @@ const char *setting_nearest(const struct setting_table *table, struct str path)
 }
 
 static const struct setting_kind kinds[] = {
-    [SETTING_BOOL] = {NULL, {"true or false", "true 或 false"}, {"true or false", "true 或 false"}},
+    [SETTING_BOOL] = {NULL,
+                      {"true or false", "true 或 false"},
+                      {"true or false", " true 或 false"}},
     [SETTING_TRISTATE] = {NULL,
                           {"true, false or unset", "true、false 或不设置"},
-                          {"true or false", "true 或 false"}},
+                          {"true or false", " true 或 false"}},
     [SETTING_INTEGER] = {"N", {"whole number", "整数"}, {"a whole number", "整数"}},
     [SETTING_COUNT] = {"N",
                        {"count", "数量"},

@@ -27,14 +27,16 @@ static const char *shown(struct str text, char out[96])
     return out;
 }
 
-/* What was expected: "a whole number or auto", "json or combined". */
+/* What was expected: "a whole number or auto", "json or combined". In Chinese a blank stands before
+ * Latin letters. */
 static void expected_text(const struct setting *row, enum lang lang, char out[256])
 {
     const char *glue = lang == LANG_ZH ? " 或 " : " or ";
     const char *kind = setting_kind(row->type)->expected[lang];
     size_t len = (size_t)snprintf(out, 256, "%s", kind);
     for (size_t i = 0; row->words && row->words[i] && len < 256; i++) {
-        const char *before = len == 0 ? "" : kind[0] || !row->words[i + 1] ? glue : ", ";
+        const char *first = lang == LANG_ZH ? " " : "";
+        const char *before = len == 0 ? first : kind[0] || !row->words[i + 1] ? glue : ", ";
         len += (size_t)snprintf(out + len, 256 - len, "%s%s", before, row->words[i]);
     }
 }
@@ -44,9 +46,9 @@ static enum status unexpected(const struct parse *p, struct str text)
 {
     char quoted[96], expected[LANG_COUNT][256];
     for (int lang = 0; lang < LANG_COUNT; lang++)
-        expected_text(p->row, lang, expected[lang]);
+        expected_text(p->row, (enum lang)lang, expected[lang]);
     reason_set(p->why, "config_invalid_value", "%s must be %s%.0s, not \"%s\".",
-               "%s 应为 %.0s%s，而不是“%s”。", p->name, expected[LANG_EN], expected[LANG_ZH],
+               "%s 应为%.0s%s，而不是“%s”。", p->name, expected[LANG_EN], expected[LANG_ZH],
                shown(text, quoted));
     return STATUS_INVALID;
 }
@@ -57,7 +59,7 @@ static enum status out_of_range(const struct parse *p, struct str text)
     for (int lang = 0; lang < LANG_COUNT; lang++) {
         struct buf buf;
         buf_init(&buf, sizeof range[lang] - 1);
-        value_range_text(p->row, lang, &buf);
+        value_range_text(p->row, (enum lang)lang, &buf);
         snprintf(range[lang], sizeof range[lang], "%.*s", STR_ARG(buf_str(&buf)));
         buf_release(&buf);
     }

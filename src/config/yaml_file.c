@@ -109,7 +109,7 @@ static enum status wrong_shape(struct reader *r, const struct setting *row, cons
     const bool mapping = r->event.type == YAML_MAPPING_START_EVENT;
     const char *const *expected = kind->expected[LANG_EN][0] ? kind->expected : kind->name;
     reason_set(r->why, "config_invalid_value", "%s must be %s%.0s, not %s%.0s.",
-               "%s 应为 %.0s%s，而不是%.0s%s。", name, expected[LANG_EN], expected[LANG_ZH],
+               "%s 应为%.0s%s，而不是%.0s%s。", name, expected[LANG_EN], expected[LANG_ZH],
                list      ? "a list"
                : mapping ? "a mapping"
                          : "a text",
