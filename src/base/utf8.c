@@ -80,17 +80,37 @@ static size_t ascii_prefix(const char *text, size_t len)
     return i;
 }
 
-size_t utf8_valid_prefix(const char *text, size_t len)
+/* Three bytes that are one character: the common case of Chinese text, without the general way. */
+static bool is_three_byte(const unsigned char *s)
+{
+    const uint32_t code = (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    return (s[0] & 0xF0) == 0xE0 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 &&
+           code >= 0x800 && (code < 0xD800 || code > 0xDFFF);
+}
+
+size_t utf8_multibyte_prefix(const char *text, size_t len)
 {
     size_t i = 0;
     while (i < len) {
-        i += ascii_prefix(text + i, len - i);
-        if (i == len)
-            break;
+        if (len - i >= 3 && is_three_byte((const unsigned char *)text + i)) {
+            i += 3;
+            continue;
+        }
         const struct utf8_step step = utf8_decode(text + i, len - i);
-        if (step.code == UTF8_INVALID)
+        if (step.code < 0x80 || step.code == UTF8_INVALID)
             break;
         i += step.len;
+    }
+    return i;
+}
+
+size_t utf8_valid_prefix(const char *text, size_t len)
+{
+    size_t i = 0;
+    for (size_t before = SIZE_MAX; i < len && i != before;) {
+        before = i;
+        i += ascii_prefix(text + i, len - i);
+        i += utf8_multibyte_prefix(text + i, len - i);
     }
     return i;
 }

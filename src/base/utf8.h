@@ -23,6 +23,9 @@ size_t utf8_encode(uint32_t code, char out[4]);
 /* Length of the longest well-formed prefix; equals len if all is well-formed. */
 size_t utf8_valid_prefix(const char *text, size_t len);
 
+/* The same, of characters beyond ASCII only: it ends at the first ASCII byte. */
+size_t utf8_multibyte_prefix(const char *text, size_t len);
+
 /* The largest index ≤ at that does not cut a character of the well-formed text. Reads only bytes
  * before `at`. */
 size_t utf8_floor(const char *text, size_t at);

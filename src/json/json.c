@@ -128,17 +128,21 @@ static enum status read_escape(struct reader *r, char **to)
     return status;
 }
 
-/* A run of non-ASCII characters, copied to *to. */
-static enum status read_multibyte(struct reader *r, char **to)
+/* Why the bytes at r->at are no character. */
+static enum status fail_utf8(struct reader *r)
 {
     const struct utf8_step step = utf8_decode(r->bytes + r->at, r->len - r->at);
-    if (step.code == UTF8_INVALID)
-        return step.partial ? fail_end(r)
-                            : fail(r, "the text is not valid UTF-8", "内容不是合法的 UTF-8");
-    memmove(*to, r->bytes + r->at, step.len);
-    *to += step.len;
-    r->at += step.len;
-    return STATUS_OK;
+    return step.partial ? fail_end(r)
+                        : fail(r, "the text is not valid UTF-8", "内容不是合法的 UTF-8");
+}
+
+/* Moves `n` bytes at r->at to *to; both go on behind them. */
+static void take(struct reader *r, char **to, size_t n)
+{
+    if (*to != r->bytes + r->at)
+        memmove(*to, r->bytes + r->at, n);
+    *to += n;
+    r->at += n;
 }
 
 /* A string, r->at behind the opening quote; unescaped in place. */
@@ -147,11 +151,7 @@ static enum status read_string(struct reader *r, struct str *out)
     char *const begin = r->bytes + r->at;
     char *to = begin;
     for (;;) {
-        const size_t plain = scan_plain(r->bytes + r->at, r->len - r->at);
-        if (to != r->bytes + r->at)
-            memmove(to, r->bytes + r->at, plain);
-        to += plain;
-        r->at += plain;
+        take(r, &to, scan_plain(r->bytes + r->at, r->len - r->at));
         if (r->at == r->len)
             return fail_end(r);
         const unsigned char c = (unsigned char)r->bytes[r->at];
@@ -162,7 +162,10 @@ static enum status read_string(struct reader *r, struct str *out)
             return STATUS_OK;
         }
         if (c >= 0x80) {
-            status = read_multibyte(r, &to);
+            const size_t n = utf8_multibyte_prefix(r->bytes + r->at, r->len - r->at);
+            if (n == 0)
+                return fail_utf8(r);
+            take(r, &to, n);
         } else if (c == '\\') {
             r->at++;
             status = read_escape(r, &to);
