@@ -114,8 +114,8 @@ static void end(struct scheduler *s, struct sequence *sequence, struct str text,
                 enum finish_reason finish, const struct reason *why)
 {
     kv_pages_release(s->cache, &sequence->pages);
-    sequence_give_last(sequence, text, finish, why);
     s->options.on_end(s->options.arg, sequence);
+    sequence_give_last(sequence, text, finish, why);
     sequence_mark_over(sequence);
 }
 

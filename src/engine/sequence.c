@@ -222,7 +222,7 @@ enum finish_reason sequence_take_token(struct sequence *s, float *logits, struct
     if (s->count < s->max_count)
         return FINISH_NONE;
     *last = text_stream_finish(&s->text);
-    return FINISH_LENGTH;
+    return s->text.stopped ? FINISH_STOP : FINISH_LENGTH;
 }
 
 void sequence_mark_over(struct sequence *s)

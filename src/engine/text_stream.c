@@ -70,19 +70,20 @@ static enum match match_at(const struct text_stream *stream, struct str text)
     return best;
 }
 
-/* Gives out the text up to the first whole or possible match of a stop string. A whole match
- * behind a possible one waits for it: the earlier beginning wins. */
-static struct str give_ready(struct text_stream *stream)
+/* Gives out the text up to the first match of a stop string. While more text may come, a possible
+ * match counts too, and a whole match behind it waits for it: the earlier beginning wins. */
+static struct str give_ready(struct text_stream *stream, bool more_may_come)
 {
     const struct str text = buf_str(&stream->text);
+    const enum match least = more_may_come ? MATCH_PARTIAL : MATCH_WHOLE;
     size_t ready = 0;
     enum match match = MATCH_NONE;
     for (; ready < text.len; ready++) {
         match = match_at(stream, str_slice(text, ready, text.len));
-        if (match != MATCH_NONE)
+        if (match >= least)
             break;
     }
-    stream->stopped = match == MATCH_WHOLE;
+    stream->stopped = ready < text.len && match == MATCH_WHOLE;
     stream->given = ready;
     return str_slice(text, 0, ready);
 }
@@ -93,7 +94,7 @@ struct str text_stream_push(struct text_stream *stream, const struct tokenizer *
     buf_consume(&stream->text, stream->given);
     decode_stream_push(&stream->decode, tokenizer, id, &stream->text);
     if (may_stop)
-        return give_ready(stream);
+        return give_ready(stream, true);
     stream->given = stream->text.len;
     return buf_str(&stream->text);
 }
@@ -104,9 +105,5 @@ struct str text_stream_finish(struct text_stream *stream)
         return (struct str){0};
     buf_consume(&stream->text, stream->given);
     decode_stream_finish(&stream->decode, &stream->text);
-    const struct str last = give_ready(stream);
-    if (stream->stopped)
-        return last;
-    stream->given = stream->text.len; /* a beginning that no more text can complete */
-    return buf_str(&stream->text);
+    return give_ready(stream, false);
 }

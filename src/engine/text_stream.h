@@ -29,5 +29,6 @@ void text_stream_release(struct text_stream *stream); /* takes a zeroed one too 
 struct str text_stream_push(struct text_stream *stream, const struct tokenizer *tokenizer,
                             int32_t id, bool may_stop);
 
-/* What was held back; nothing after a stop. */
+/* What was held back, up to a stop string if one is in it (`stopped` is set then); nothing after a
+ * stop. */
 struct str text_stream_finish(struct text_stream *stream);
