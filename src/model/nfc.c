@@ -17,10 +17,10 @@ bool nfc_is_stable(const uint8_t *classes, struct str text)
             i++;
             continue;
         }
-        const struct utf8_step step = utf8_decode(text.ptr + i, text.len - i);
-        if (classes[step.code] & UNICODE_UNSTABLE)
+        uint32_t len;
+        if (classes[unicode_read(text.ptr + i, &len)] & UNICODE_UNSTABLE)
             return false;
-        i += step.len;
+        i += len;
     }
     return true;
 }
@@ -122,9 +122,9 @@ enum status nfc_append(const uint8_t *classes, struct str text, struct buf *out,
     }
     size_t n = 0;
     for (size_t i = 0; i < text.len;) {
-        const struct utf8_step step = utf8_decode(text.ptr + i, text.len - i);
-        n += decompose(classes, step.code, codes + n);
-        i += step.len;
+        uint32_t len;
+        n += decompose(classes, unicode_read(text.ptr + i, &len), codes + n);
+        i += len;
     }
     order(classes, codes, n, ranks, scratch);
     n = compose_all(classes, codes, n);

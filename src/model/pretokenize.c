@@ -1,6 +1,5 @@
 #include "model/pretokenize.h"
 
-#include "base/utf8.h"
 #include "model/unicode.h"
 
 #include <stdbool.h>
@@ -16,13 +15,9 @@ static inline struct unit unit_at(const uint8_t *classes, const char *text, size
 {
     if (at >= len)
         return (struct unit){0, 0, 0};
-    const unsigned char c = (unsigned char)text[at];
-    if (c < 0x80)
-        return (struct unit){c, 1, classes[c]};
-    const struct utf8_step step = utf8_decode(text + at, len - at);
-    if (step.code == UTF8_INVALID)
-        return (struct unit){UTF8_REPLACEMENT, step.len, 0};
-    return (struct unit){step.code, step.len, classes[step.code]};
+    uint32_t n;
+    const uint32_t code = unicode_read(text + at, &n);
+    return (struct unit){code, n, classes[code]};
 }
 
 static inline bool is_newline(struct unit u)

@@ -1,10 +1,19 @@
 #include "model/tokenizer.h"
 
+#include "base/utf8.h"
 #include "model/nfc.h"
 #include "model/pretokenize.h"
 #include "model/tokenizer_parts.h"
 
 enum { WHOLE_MAX_BYTES = 24 };
+
+static inline enum status add(struct token_list *out, int32_t id, struct reason *why)
+{
+    if (out->count == out->cap)
+        return token_list_add(out, id, why);
+    out->ids[out->count++] = id;
+    return STATUS_OK;
+}
 
 /* One word: the vocabulary's own token where that is what BPE gives, else BPE. */
 static enum status encode_word(const struct tokenizer *t, struct str word, struct token_list *out,
@@ -13,7 +22,7 @@ static enum status encode_word(const struct tokenizer *t, struct str word, struc
     if (word.len <= WHOLE_MAX_BYTES) {
         const int32_t id = vocabulary_find(&t->vocabulary, word);
         if (id >= 0 && t->vocabulary.whole[id])
-            return token_list_add(out, id, why);
+            return add(out, id, why);
     }
     enum status status = token_list_reserve(out, word.len, why);
     size_t n;
@@ -59,6 +68,12 @@ static const struct added_token *added_at(const struct tokenizer *t, struct str 
 enum status tokenizer_encode(const struct tokenizer *t, struct str text, bool parse_special,
                              struct token_list *out, struct reason *why)
 {
+    const size_t valid = utf8_valid_prefix(text.ptr, text.len);
+    if (valid < text.len) {
+        reason_set(why, "invalid_value", "The text is not valid UTF-8 at byte %zu.",
+                   "文本在第 %zu 字节处不是合法的 UTF-8。", valid);
+        return STATUS_INVALID;
+    }
     if (!parse_special)
         return encode_plain(t, text, out, why);
     size_t begin = 0;

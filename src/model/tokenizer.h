@@ -27,8 +27,8 @@ MUST_CHECK enum status token_list_add(struct token_list *list, int32_t id, struc
 MUST_CHECK enum status tokenizer_load(const char *path, struct tokenizer **out, struct reason *why);
 void tokenizer_destroy(struct tokenizer *tokenizer); /* takes NULL */
 
-/* Appends the ids of `text` (well-formed UTF-8) to `out`. parse_special: added tokens spelled in
- * the text become their ids; otherwise the text is plain, whatever it spells. */
+/* Appends the ids of `text` to `out`. Code: invalid_value if it is not UTF-8. parse_special: added
+ * tokens spelled in the text become their ids; otherwise the text is plain, whatever it spells. */
 MUST_CHECK enum status tokenizer_encode(const struct tokenizer *tokenizer, struct str text,
                                         bool parse_special, struct token_list *out,
                                         struct reason *why);

@@ -1,18 +1,40 @@
 #include "model/vocabulary.h"
 
+/* Loads that the compiler makes one instruction of. */
+static inline uint64_t load8(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline uint64_t load4(const char *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* All bytes of a piece of 1 to 8; together with its length no two pieces are the same. */
+static inline uint64_t load_short(const char *at, size_t len)
+{
+    if (len == 8)
+        return load8(at);
+    if (len >= 4)
+        return load4(at) | load4(at + len - 4) << 32;
+    const unsigned char *s = (const unsigned char *)at;
+    return s[0] | (uint64_t)s[len / 2] << 8 | (uint64_t)s[len - 1] << 16;
+}
+
 static inline uint32_t hash(struct str bytes)
 {
     uint64_t h = 0xCBF29CE484222325u ^ bytes.len;
-    size_t i = 0;
-    for (; i + 8 <= bytes.len; i += 8) {
-        uint64_t word;
-        memcpy(&word, bytes.ptr + i, 8);
-        h = (h ^ word) * 0x9E3779B97F4A7C15u;
+    for (; bytes.len > 8; bytes = (struct str){bytes.ptr + 8, bytes.len - 8}) {
+        h = (h ^ load8(bytes.ptr)) * 0x9E3779B97F4A7C15u;
         h ^= h >> 32;
     }
-    uint64_t rest = 0;
-    memcpy(&rest, bytes.ptr + i, bytes.len - i);
-    h = (h ^ rest) * 0x9E3779B97F4A7C15u;
+    if (bytes.len)
+        h = (h ^ load_short(bytes.ptr, bytes.len)) * 0x9E3779B97F4A7C15u;
     return (uint32_t)(h >> 32);
 }
 
