@@ -65,7 +65,8 @@ typedef int qvl_text_fn(void *arg, const char *text, size_t length);
 typedef enum { QVL_STOP, QVL_LENGTH, QVL_CANCELLED } qvl_finish;
 
 /* Asks, and blocks until the answer is complete. `sampling` may be NULL (the checkpoint's
- * defaults), `finish` too. The question and the answer become part of the conversation. */
+ * defaults), `finish` too. The question and the answer, as far as it came, become part of the
+ * conversation; after an error the question does not, and its pictures wait for the next one. */
 QVL_API int qvl_chat_ask(qvl_chat *chat, const char *question, const qvl_sampling *sampling,
                          qvl_text_fn *on_text, void *arg, qvl_finish *finish, qvl_error *error);
 

@@ -82,17 +82,23 @@ void qvl_model_free(qvl_model *model)
     free(model);
 }
 
+static enum status check_utf8(const char *text, struct reason *why)
+{
+    const struct str whole = str_from(text);
+    if (whole.len == 0 || utf8_valid_prefix(whole.ptr, whole.len) == whole.len)
+        return STATUS_OK;
+    reason_set(why, "invalid_value", "The text is not valid UTF-8.", "文本不是有效的 UTF-8。");
+    return STATUS_INVALID;
+}
+
 int qvl_tokenize(const qvl_model *model, const char *text, int32_t **ids, size_t *count,
                  qvl_error *error)
 {
     struct reason why;
-    const struct str whole = str_from(text);
-    if (utf8_valid_prefix(whole.ptr, whole.len) != whole.len) {
-        reason_set(&why, "invalid_value", "The text is not valid UTF-8.", "文本不是有效的 UTF-8。");
-        return report(STATUS_INVALID, &why, error);
-    }
     struct token_list list = {0};
-    const enum status status = tokenizer_encode(model->model->tokenizer, whole, false, &list, &why);
+    enum status status = check_utf8(text, &why);
+    if (status == STATUS_OK)
+        status = tokenizer_encode(model->model->tokenizer, str_from(text), false, &list, &why);
     if (status != STATUS_OK) {
         token_list_release(&list);
         return report(status, &why, error);
@@ -157,8 +163,8 @@ int qvl_chat_create(qvl_model *model, const char *system, qvl_chat **out, qvl_er
     pthread_mutex_init(&chat->lock, NULL);
     pthread_cond_init(&chat->arrived, NULL);
     buf_init(&chat->fresh, HISTORY_BYTES_MAX);
-    enum status status = STATUS_OK;
-    if (system)
+    enum status status = check_utf8(system, &why);
+    if (status == STATUS_OK && system)
         status = add_message(chat, "system", str_from(system), 0, &why);
     if (status == STATUS_OK)
         *out = chat;
@@ -370,8 +376,10 @@ int qvl_chat_ask(qvl_chat *chat, const char *question, const qvl_sampling *sampl
     pthread_mutex_lock(&chat->lock);
     chat->cancelled = false;
     pthread_mutex_unlock(&chat->lock);
-    enum status status = add_message(chat, "user", str_from(question),
-                                     chat->picture_count - chat->pictures_told, &why);
+    enum status status = check_utf8(question, &why);
+    if (status == STATUS_OK)
+        status = add_message(chat, "user", str_from(question),
+                             chat->picture_count - chat->pictures_told, &why);
     if (status != STATUS_OK)
         return report(status, &why, error);
     struct buf answer;

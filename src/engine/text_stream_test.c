@@ -19,7 +19,8 @@ static void take(struct output *output, struct str text)
 {
     assert_true(utf8_valid_prefix(text.ptr, text.len) == text.len);
     assert_true(output->len + text.len < TEXT_MAX);
-    memcpy(output->text + output->len, text.ptr, text.len);
+    if (text.len > 0)
+        memcpy(output->text + output->len, text.ptr, text.len);
     output->len += text.len;
     output->text[output->len] = '\0';
 }
