@@ -1,0 +1,91 @@
+/* Every allocation on the way of a request fails once: what fails says memory_full, and nothing
+ * leaks. */
+#include "api/chat_response.h"
+#include "api/data_url.h"
+#include "api/error.h"
+#include "base/failing_alloc_test.h"
+#include "base/test.h"
+#include "json/json.h"
+
+static bool read_body(const void *text)
+{
+    struct arena arena;
+    struct json *root;
+    struct reason why;
+    char bytes[4096];
+    const size_t len = strlen(text);
+    memcpy(bytes, text, len);
+    arena_init(&arena, 1 << 20);
+    const enum status status = json_parse(bytes, len, (struct json_limits){0}, &arena, &root, &why);
+    if (status) {
+        assert_int_equal(status, STATUS_NO_MEMORY);
+        assert_string_equal(why.code, "memory_full");
+    }
+    arena_release(&arena);
+    return status == STATUS_OK;
+}
+
+static bool read_url(const void *url)
+{
+    struct buf out;
+    struct reason why;
+    buf_init(&out, 1 << 20);
+    const enum status status = data_url_decode(str_from(url), &out, &why);
+    if (status) {
+        assert_int_equal(status, STATUS_NO_MEMORY);
+        assert_string_equal(why.code, "memory_full");
+        assert_int_equal(out.len, 0);
+    }
+    buf_release(&out);
+    return status == STATUS_OK;
+}
+
+static bool write_answer(const void *unused)
+{
+    (void)unused;
+    struct buf out;
+    const struct chat_head head = {"chatcmpl-1", STR("m"), 1, true};
+    const struct chat_usage usage = {1, 2, 3, 4};
+    const struct chat_token_ids ids = {(const int32_t[]){1, 2, 3}, 3};
+    const struct chat_answer answer = {STR("a long enough answer"), "stop", ids};
+    buf_init(&out, 1 << 20);
+    chat_response_write(&out, &head, &answer, 1, ids, &usage);
+    chat_chunk_role(&out, &head, 0, ids);
+    chat_chunk_usage(&out, &head, &usage);
+    const bool ok = !out.failed;
+    buf_release(&out);
+    return ok;
+}
+
+static bool write_error(const void *unused)
+{
+    (void)unused;
+    struct buf out;
+    const struct reason why = {.code = "memory_full"};
+    buf_init(&out, 1 << 20);
+    error_write_event(&out, &why, LANG_ZH, "req_1");
+    const bool ok = !out.failed;
+    buf_release(&out);
+    return ok;
+}
+
+static void gives_up_cleanly(void **state)
+{
+    (void)state;
+    char body[2048] = "[";
+    for (int i = 0; i < 500; i++)
+        strcat(body, "[],");
+    strcat(body, "{}]");
+    assert_true(failing_alloc_each(read_body, body) >= 2);
+    assert_int_equal(failing_alloc_each(read_url, "data:;base64,Zm9vYmE="), 1);
+    assert_true(failing_alloc_each(read_url, "data:,foobar%20foobar%20foobar%20foobar%20foobar%20"
+                                             "foobar%20foobar%20foobar%20foobar%20foobar") >= 2);
+    assert_true(failing_alloc_each(write_answer, NULL) >= 4);
+    assert_true(failing_alloc_each(write_error, NULL) >= 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gives_up_cleanly)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
