@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the whole suite: structure, unit and scenario tests, sanitizers, fuzzers.
+"""Runs the whole suite: structure, unit and scenario tests, sanitizers, threads, fuzzers.
 
 Each step prints one line; a failure prints the end of its log. The last line is
 "N passed, N failed" (", N skipped" when the processor lacks what a test needs).
@@ -63,10 +63,9 @@ def step(tally, name, command, env=None, timeout=1500):
     return ok
 
 
-def build(directory, options, env=None):
-    """Configures once and builds; True if it worked."""
+def configure(directory, options, env=None):
+    """Sets a build directory up, or brings its options up to date; True if it worked."""
     log = LOGS / f"{directory}-build.log"
-    begin = time.monotonic()
     if not (ROOT / directory / "build.ninja").exists():
         if run(["meson", "setup", directory, *options], log, env) != 0:
             print(f"FAIL set up {directory}")
@@ -76,6 +75,15 @@ def build(directory, options, env=None):
              env) != 0:
         tail(log)
         return False
+    return True
+
+
+def build(directory, options, env=None):
+    """Configures and builds everything; True if it worked."""
+    begin = time.monotonic()
+    if not configure(directory, options, env):
+        return False
+    log = LOGS / f"{directory}-build.log"
     ok = run(["ninja", "-C", directory], log, env) == 0
     print(f"{'ok  ' if ok else 'FAIL'} build {directory} ({time.monotonic() - begin:.1f} s)",
           flush=True)
