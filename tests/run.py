@@ -151,6 +151,17 @@ def sanitizers(tally):
         tally.add(False)
 
 
+def threads(tally):
+    """Data races: only the tests of the suite `threads`, and only what they need is built."""
+    env = dict(os.environ, TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1")
+    options = ["--buildtype=debugoptimized", "-Dwerror=false", "-Db_lundef=false", "-Dtests=true",
+               "-Db_sanitize=thread"]
+    if configure("build-tsan", options):
+        meson_tests(tally, "build-tsan", ["--suite", "threads"], env=env, timeout_multiplier=6)
+    else:
+        tally.add(False)
+
+
 def fuzz_target(name):
     """Fuzzes one target for a short time; the exit status and the log."""
     log = LOGS / f"fuzz-{name}.log"
@@ -182,7 +193,8 @@ def fuzz(tally):
             tail(log)
 
 
-STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "fuzz": fuzz}
+STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "threads": threads,
+         "fuzz": fuzz}
 
 
 def main():
