@@ -3,10 +3,6 @@
 #include "base/utf8.h"
 #include "json/scan.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
-
 enum { DEFAULT_DEPTH = 64, DEFAULT_NODES = 1000000 };
 
 struct reader {
@@ -369,49 +365,6 @@ const struct json *json_get(const struct json *object, const char *key)
             if (str_is(member->key, key))
                 found = member;
     return found;
-}
-
-bool json_double(const struct json *v, double *out)
-{
-    if (!json_is(v, JSON_NUMBER))
-        return false;
-    char spelled[64];
-    if (v->text.len < sizeof spelled) {
-        memcpy(spelled, v->text.ptr, v->text.len);
-        spelled[v->text.len] = '\0';
-        *out = strtod(spelled, NULL);
-        return true;
-    }
-    char *copy = strndup(v->text.ptr, v->text.len);
-    if (!copy)
-        return false;
-    *out = strtod(copy, NULL);
-    free(copy);
-    return true;
-}
-
-bool json_int64(const struct json *v, int64_t *out)
-{
-    if (!json_is(v, JSON_NUMBER))
-        return false;
-    char spelled[32];
-    const bool plain = v->text.len < sizeof spelled && !memchr(v->text.ptr, '.', v->text.len) &&
-                       !memchr(v->text.ptr, 'e', v->text.len) &&
-                       !memchr(v->text.ptr, 'E', v->text.len);
-    if (plain) {
-        memcpy(spelled, v->text.ptr, v->text.len);
-        spelled[v->text.len] = '\0';
-        errno = 0;
-        const long long value = strtoll(spelled, NULL, 10);
-        if (errno == 0)
-            *out = value;
-        return errno == 0;
-    }
-    double value;
-    if (!json_double(v, &value) || value != nearbyint(value) || fabs(value) > 0x1p53)
-        return false;
-    *out = (int64_t)value;
-    return true;
 }
 
 const char *json_type_name(const struct json *v, enum lang lang)
