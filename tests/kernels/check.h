@@ -42,3 +42,7 @@ bool check_matmul(const struct level *level, const struct kernels *c);
 
 /* Prints the figures of the machine, of every kernel of every level, and of matmul. */
 void bench_all(const struct level *levels, size_t count);
+
+/* How near the products of a prompt come to the F32 peak of the best instruction set: prints each
+ * shape and the lowest share. threads: that work together, also when the peak is measured. */
+void bench_prefill(const char *level, int threads);

@@ -2,6 +2,7 @@
 #include "os/cpu.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The instruction sets of this processor, the portable one first. */
@@ -26,6 +27,14 @@ int main(int argc, char **argv)
     const size_t count = find_levels(levels);
     if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
         bench_all(levels, count);
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "--prefill") == 0) {
+        const int cores = cpu_usable_cores();
+        const struct level *best = &levels[count - 1];
+        if (cpu_set_level(best->name, NULL) != STATUS_OK)
+            return 2;
+        bench_prefill(best->name, argc > 2 ? atoi(argv[2]) : cores < 2 ? cores : 2);
         return 0;
     }
     bool good = true;

@@ -48,26 +48,40 @@ __attribute__((target("avx2,fma"))) PEAK(peak_8, float8, FUSED_8) __attribute__(
 PEAK(peak_16, float16, FUSED_16)
 #endif
 
-    double peak_gflops(const char *level)
+    struct loop {
+    void (*run)(void);
+    double lanes;
+};
+
+static struct loop loop_of(const char *level)
 {
-    void (*run)(void) = peak_4;
-    double lanes = 4;
 #ifdef __x86_64__
-    if (strcmp(level, "avx2") == 0) {
-        run = peak_8;
-        lanes = 8;
-    } else if (strcmp(level, "avx512") == 0) {
-        run = peak_16;
-        lanes = 16;
-    }
+    if (strcmp(level, "avx2") == 0)
+        return (struct loop){peak_8, 8};
+    if (strcmp(level, "avx512") == 0)
+        return (struct loop){peak_16, 16};
+#else
+    (void)level;
 #endif
-    double best = INFINITY;
+    return (struct loop){peak_4, 4};
+}
+
+double peak_run(const char *level)
+{
+    const struct loop loop = loop_of(level);
+    loop.run();
+    return 2.0 * CHAINS * STEPS * loop.lanes;
+}
+
+double peak_gflops(const char *level)
+{
+    double best = 0;
     for (int repeat = 0; repeat < 20; repeat++) {
         const int64_t start = clock_ns(&clock_system);
-        run();
-        best = fmin(best, (double)(clock_ns(&clock_system) - start));
+        const double flops = peak_run(level);
+        best = fmax(best, flops / (double)(clock_ns(&clock_system) - start));
     }
-    return 2.0 * CHAINS * STEPS * lanes / best;
+    return best;
 }
 
 /* Eight streams at once keep more of the memory's banks busy than one. Integers, because floats
