@@ -4,6 +4,7 @@
 #include "cli/chat_repl.h"
 #include "cli/chat_report.h"
 #include "cli/chat_send.h"
+#include "cli/interrupt.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -233,8 +234,11 @@ static int one_shot(struct chat *chat, struct remote *remote, int argc, char **a
     struct reason why;
     conversation_init(&conversation);
     int code = EXIT_USAGE;
-    if (take_question(chat, argc, argv, &why) != STATUS_OK ||
-        add_question(chat, &conversation, &why) != STATUS_OK)
+    const bool ready = take_question(chat, argc, argv, &why) == STATUS_OK &&
+                       add_question(chat, &conversation, &why) == STATUS_OK;
+    if (!ready && interrupt_take())
+        code = EXIT_INTERRUPTED;
+    else if (!ready)
         cli_report(chat->cli, &why);
     else if (chat->curl)
         code = print_curl(chat, remote, &conversation);

@@ -4,7 +4,10 @@
 #include "cli/chat_send.h"
 #include "cli/interrupt.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { PICTURES_MAX = 16 };
 
@@ -143,26 +146,35 @@ static void run_command(struct repl *r, char *line)
     say(r, "There is no such command; /help lists them.", "没有这个命令；/help 列出所有命令。");
 }
 
-/* One line from the terminal; NULL: the end. Ctrl-C gives an empty one. */
-static char *read_line(char **line, size_t *size)
+/* Waits for a line to be there. False: Ctrl-C came instead; the terminal has dropped what was
+ * typed. */
+static bool wait_line(const struct repl *r)
 {
-    fputs("> ", stdout);
-    fflush(stdout);
-    const ssize_t n = getline(line, size, stdin);
-    if (n < 0 && interrupt_take()) {
-        clearerr(stdin);
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = r->remote->client.cancel_fd, .events = POLLIN}};
+    while (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno == EINTR)
+        continue;
+    return !(fds[1].revents & POLLIN);
+}
+
+/* One line from the terminal, without blanks around it; false: the end. Ctrl-C asks again. */
+static bool read_line(struct repl *r, char **line, size_t *size)
+{
+    for (;;) {
+        fputs("> ", stdout);
+        fflush(stdout);
+        if (wait_line(r))
+            break;
+        (void)interrupt_take();
         puts("");
-        free(*line);
-        *line = calloc(1, 1);
-        *size = 1;
-        return *line;
     }
+    const ssize_t n = getline(line, size, stdin);
     if (n < 0)
-        return NULL;
+        return false;
     const struct str trimmed = str_trim((struct str){*line, (size_t)n});
     memmove(*line, trimmed.ptr, trimmed.len);
     (*line)[trimmed.len] = '\0';
-    return *line;
+    return true;
 }
 
 int chat_repl(struct remote *remote, struct chat_options *options,
@@ -179,7 +191,7 @@ int chat_repl(struct remote *remote, struct chat_options *options,
         printf(cli_text(remote->cli, "%s at %s; /help shows the commands.\n",
                         "%s，位于 %s；/help 显示命令。\n"),
                options->model, remote->endpoint.url.root);
-    while (good && !r.leave && read_line(&line, &size)) {
+    while (good && !r.leave && read_line(&r, &line, &size)) {
         if (line[0] == '/')
             run_command(&r, line);
         else if (line[0])

@@ -61,11 +61,17 @@ static void show_heads(struct show *s, const struct http_response *response)
     s->heads_shown = true;
 }
 
+static bool is_stream(const struct show *s, const struct http_response *response)
+{
+    return response->status == 200 && !s->send->json &&
+           http_content_is(response, "text/event-stream");
+}
+
 static enum http_take on_body(void *context, const struct http_response *response, struct str bytes)
 {
     struct show *s = context;
     show_heads(s, response);
-    if (response->status != 200 || s->send->json || !http_content_is(response, "text/event-stream"))
+    if (!is_stream(s, response))
         return HTTP_KEEP;
     return sse_feed(&s->sse, bytes) ? HTTP_TAKEN : HTTP_STOP;
 }
@@ -188,10 +194,9 @@ static enum outcome perform(struct show *s, const struct http_request *request)
     const enum status status = call_perform(&c->call, request, on_body, s, &response, &why);
     if (response.sent.len > 0)
         show_heads(s, &response);
-    const bool streamed = response.streamed;
-    const enum outcome outcome = status != STATUS_OK ? finish_broken(s, &response, &why)
-                                 : streamed          ? finish_stream(s, &response)
-                                                     : finish_document(s, &response);
+    const enum outcome outcome = status != STATUS_OK       ? finish_broken(s, &response, &why)
+                                 : is_stream(s, &response) ? finish_stream(s, &response)
+                                                           : finish_document(s, &response);
     report_timings(c->cli, &response, s->reply);
     http_response_release(&response);
     return outcome;

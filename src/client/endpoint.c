@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 enum {
-    ENDPOINT_ARENA_MAX = 1 << 20,
+    ENDPOINT_ARENA_MAX = 64 << 20,
     KEY_FILE_MAX = 16 << 10,
     CONNECT_TIMEOUT_MAX_MS = 10000,
 };

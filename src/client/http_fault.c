@@ -166,8 +166,9 @@ static void tls_failed(const struct fault_context *c, const char *detail, struct
         reason_hint(why, "Write http:// instead of https://.", "请把 https:// 改为 http://。");
         return;
     }
-    reason_set(why, "tls_failed", "The TLS handshake with %s failed: %s.",
-               "与 %s 的 TLS 握手失败：%s。", c->host, detail);
+    const struct str shown = str_trim(str_from(detail));
+    reason_set(why, "tls_failed", "The TLS handshake with %s failed: %.*s.",
+               "与 %s 的 TLS 握手失败：%.*s。", c->host, STR_ARG(shown));
     reason_hint(why,
                 "The server may want a client certificate (--cert, --key) or another TLS "
                 "version.",
