@@ -87,6 +87,8 @@ static void take_head(struct connection *c, bool more_input)
     c->keep_alive = request->keep_alive;
     c->open = true;
     connection_set_state(c, CONNECTION_BODY);
+    c->window_ns = c->state_ns;
+    c->window_bytes = 0;
     c->server->handler.on_head(c->server->handler.arg, &c->exchange);
     if (c->state != CONNECTION_BODY || !request->expects_continue || more_input)
         return;
@@ -256,11 +258,17 @@ static void tell_timeout(struct connection *c, const char *en, const char *zh)
     broken(c, &why);
 }
 
-/* Whether the body came more slowly than the least rate, averaged from its beginning. */
-static bool too_slow(const struct connection *c, int64_t now_ns)
+/* Whether the body came more slowly than the least rate. Every window counts by itself: what came
+ * quickly at first does not pay for silence later. */
+static bool too_slow(struct connection *c, int64_t now_ns)
 {
-    const uint64_t ms = (uint64_t)(now_ns - c->state_ns) / 1000000;
-    return ms > RATE_GRACE_MS && c->body_bytes < c->server->options.body_min_rate * ms / 1000;
+    const uint64_t ms = (uint64_t)(now_ns - c->window_ns) / 1000000;
+    if (ms <= RATE_WINDOW_MS)
+        return false;
+    const uint64_t bytes = c->body_bytes - c->window_bytes;
+    c->window_ns = now_ns;
+    c->window_bytes = c->body_bytes;
+    return bytes < c->server->options.body_min_rate * ms / 1000;
 }
 
 static void check_reader(struct connection *c, int64_t now_ns)

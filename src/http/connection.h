@@ -19,7 +19,7 @@ enum {
     UNSENT_MAX = 1 << 20,     /* of a stream, before its reader counts as too slow */
     LINGER_MS = 1000,
     HALF_CLOSE_MS = 100,
-    RATE_GRACE_MS = 5000,
+    RATE_WINDOW_MS = 5000, /* over which the rate of a body is averaged */
     TICK_MS = 100,
 };
 
@@ -41,6 +41,8 @@ struct connection {
     struct http_exchange exchange;
     struct buf pipelined;   /* input of later requests */
     uint64_t body_bytes;    /* counted in the server's sum */
+    int64_t window_ns;      /* when the window began over which the body's rate is measured */
+    uint64_t window_bytes;  /* body_bytes then */
     bool input_ended;       /* the client sent its end */
     int64_t state_ns;       /* when the state began */
     int64_t request_end_ns; /* when the request was complete */

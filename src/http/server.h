@@ -43,7 +43,7 @@ struct http_server_options {
     uint64_t header_timeout_ms; /* from the first byte of a head to its end */
     uint64_t idle_timeout_ms;   /* between requests */
     uint64_t write_timeout_ms;  /* without a byte taken by the client */
-    uint64_t body_min_rate;     /* bytes a second, after the first 5 s; 0: any */
+    uint64_t body_min_rate;     /* bytes a second, in every 5 s; 0: any */
     uint64_t bodies_max;        /* bytes of all bodies together */
     uint32_t connections_max;   /* beyond: new ones wait in the system's queue */
 };
