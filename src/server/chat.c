@@ -46,9 +46,14 @@ static enum status parse(struct chat *chat, struct reason *why)
 {
     const struct json_limits limits = {.max_nodes = JSON_NODES_MAX};
     struct json *root;
-    char empty[1] = "";
-    char *text = chat->body.len ? chat->body.data : empty;
-    const enum status status = json_parse(text, chat->body.len, limits, &chat->arena, &root, why);
+    if (chat->body.len == 0) {
+        reason_set(why, "invalid_json", "The request body is empty.", "请求体为空。");
+        reason_hint(why, "Send a JSON object with model and messages, and its Content-Length.",
+                    "请发送含有 model 和 messages 的 JSON 对象，并带上 Content-Length。");
+        return STATUS_INVALID;
+    }
+    const enum status status =
+        json_parse(chat->body.data, chat->body.len, limits, &chat->arena, &root, why);
     return status == STATUS_OK ? chat_request_parse(root, &chat->arena, &chat->request, why)
                                : status;
 }

@@ -181,10 +181,10 @@ class Server:
         with self.connect() as connection:
             return connection.request(*arguments, **options)
 
-    def chat(self, body=None, headers=None, **fields):
-        """One answer to a chat request: `fields` over a short question."""
-        return self.request("POST", "/v1/chat/completions",
-                            chat_body(**fields) if body is None else body, headers)
+    def chat(self, content="describe this image", headers=None, **fields):
+        """One answer to a chat request: the content of its message, or its whole body."""
+        body = content if isinstance(content, dict) else chat_body(content, **fields)
+        return self.request("POST", "/v1/chat/completions", body, headers)
 
 
 class Reply:
@@ -378,7 +378,7 @@ def chat_body(content="describe this image", messages=None, **fields):
     return body
 
 
-def endless(max_tokens=20000, **fields):
+def endless(max_tokens=8000, **fields):
     """A request that runs until its limit, or until somebody stops it."""
     return chat_body("你好", ignore_eos=True, max_tokens=max_tokens, **fields)
 
