@@ -36,10 +36,11 @@ void report_timings(const struct cli *cli, const struct http_response *response,
     put_ms("first byte", t->first_byte_us);
     put_ms("total", t->total_us);
     fputc('\n', stderr);
-    if (reply->prompt_tokens >= 0 || reply->finish_reason[0])
-        fprintf(stderr, "* prompt_tokens %lld  completion_tokens %lld  finish_reason %s\n",
-                (long long)reply->prompt_tokens, (long long)reply->completion_tokens,
-                reply->finish_reason);
+    if (reply->finish_reason[0])
+        fprintf(stderr, "* finish_reason %s\n", reply->finish_reason);
+    if (reply->prompt_tokens >= 0)
+        fprintf(stderr, "* prompt_tokens %lld  completion_tokens %lld\n",
+                (long long)reply->prompt_tokens, (long long)reply->completion_tokens);
 }
 
 void report_retry(void *context, const struct retry_note *note)
