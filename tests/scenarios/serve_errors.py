@@ -40,6 +40,7 @@ ROUTES = [
     ("POST", "/chat/completions", 404, "route_not_found", "/v1/chat/completions"),
     ("POST", "/v1/v1/chat/completions", 404, "route_not_found", "/v1/chat/completions"),
     ("POST", "/api/v1/chat/completions", 404, "route_not_found", "/v1/chat/completions"),
+    ("GET", "/api/chat/completions", 404, "route_not_found", "/v1/chat/completions"),
     ("POST", "/V1/Chat/Completions", 404, "route_not_found", "/v1/chat/completions"),
     ("POST", "/v1/chat/completions/", 404, "route_not_found", "/v1/chat/completions"),
     ("POST", "/v2/chat/completions", 404, "route_not_found", "/v1/chat/completions"),
