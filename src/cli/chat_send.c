@@ -210,10 +210,12 @@ const char *chat_url(struct remote *remote)
 const char *const *chat_headers(struct remote *remote, const struct chat_options *options,
                                 const char *idempotency)
 {
+    const bool zh = remote->cli->lang == LANG_ZH; /* English is what servers speak anyway */
     const char *const first[] = {"Content-Type: application/json",
                                  options->stream ? "Accept: text/event-stream, application/json"
                                                  : "Accept: application/json",
-                                 idempotency, NULL};
+                                 zh ? "Accept-Language: zh, en;q=0.5" : idempotency,
+                                 zh ? idempotency : NULL, NULL};
     return endpoint_headers(&remote->endpoint, first);
 }
 

@@ -89,6 +89,14 @@ class Asking(Case):
                              {"role": "user", "content": "q"}]})
             self.assertEqual(server.requests[0].headers["x-a"], "b c")
 
+    def test_asks_for_messages_in_its_own_language(self):
+        with ScriptedServer(hello(), hello()) as server:
+            self.chat(server, "--lang", "zh", "q")
+            self.chat(server, "--lang", "en", "q")
+            chinese, english = server.requests
+            self.assertEqual(chinese.headers["accept-language"], "zh, en;q=0.5")
+            self.assertNotIn("accept-language", english.headers)
+
     def test_pictures(self):
         picture = PICTURE.read_bytes()
         url = "https://example.com/a.jpg"
