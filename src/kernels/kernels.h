@@ -29,9 +29,11 @@ struct kernels {
     void (*rope)(float *x, const float *cos, const float *sin, size_t half);
 
     /* The decode product, one per dtype: y[i·ldy + r] = sum over c of W[r,c] · x[i·cols + c] for
-     * i < n and r < rows. Reads the weights from memory once, whatever n is; meant for small n. */
+     * i < n and r < rows. Reads the weights from memory once, whatever n is. Up to gemv_rows rows
+     * of x it is faster than the packed GEMM. */
     void (*gemv[DTYPE_COUNT])(float *y, size_t ldy, const void *w, const float *x, size_t n,
                               size_t rows, size_t cols);
+    size_t gemv_rows[DTYPE_COUNT];
 
     /* dst[n] F32 = src[n] of the dtype. */
     void (*to_f32[DTYPE_COUNT])(float *dst, const void *src, size_t n);

@@ -12,9 +12,6 @@ struct matmul {
     size_t block; /* weight rows of one item of the packed GEMM */
 };
 
-/* At most this many rows of X take the decode product: from here on packing the weights pays. */
-enum { GEMV_BATCH_MAX = 6 };
-
 static const void *weight_at(const struct matrix *w, size_t row, size_t col)
 {
     return (const char *)w->data + (row * w->cols + col) * dtype_size(w->dtype);
@@ -129,7 +126,7 @@ void matmul(struct compute *compute, const struct matrix *w, const float *x, siz
             .y = y + i * w->rows,
             .n = min_size(compute->limits.max_rows, n - i),
         };
-        if (job.n <= GEMV_BATCH_MAX)
+        if (job.n <= compute->kernels.gemv_rows[w->dtype])
             gemv(compute, &job);
         else
             gemm(compute, &job);

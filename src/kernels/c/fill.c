@@ -13,6 +13,7 @@ void kernels_fill_c(struct kernels *kernels)
         .add = c_add,
         .rope = c_rope,
         .gemv = {c_gemv_f32, c_gemv_f16, c_gemv_bf16},
+        .gemv_rows = {6, 6, 6},
         .to_f32 = {c_f32_to_f32, c_f16_to_f32, c_bf16_to_f32},
         .pack_a = c_pack_a,
         .pack_b = {c_pack_b_f32, c_pack_b_f16, c_pack_b_bf16},

@@ -14,6 +14,8 @@ static void simd_fill(struct kernels *kernels)
     kernels->gemv[DTYPE_F32] = simd_gemv_f32;
     kernels->gemv[DTYPE_F16] = simd_gemv_f16;
     kernels->gemv[DTYPE_BF16] = simd_gemv_bf16;
+    kernels->gemv_rows[DTYPE_F32] = 12;
+    kernels->gemv_rows[DTYPE_F16] = kernels->gemv_rows[DTYPE_BF16] = 24;
     kernels->to_f32[DTYPE_F16] = simd_f16_to_f32;
     kernels->to_f32[DTYPE_BF16] = simd_bf16_to_f32;
     kernels->pack_a = simd_pack_a;
