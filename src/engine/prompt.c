@@ -98,8 +98,7 @@ static enum status plan_all(struct builder *b, struct reason *why)
         return status;
     reason_set(why, "context_length_exceeded",
                "The pictures need %llu tokens, more than the %u of the context.",
-               "图片需要 %llu 个 token，超过上下文的 %u 个。", (unsigned long long)tokens,
-               most);
+               "图片需要 %llu 个 token，超过上下文的 %u 个。", (unsigned long long)tokens, most);
     reason_hint(why, "Send fewer or smaller pictures.", "请减少图片数量或缩小图片。");
     return STATUS_LIMIT;
 }
