@@ -318,17 +318,17 @@ static void read_peer(struct connection *c)
     uv_tcp_nodelay(&c->uv.tcp, 1);
 }
 
-void connection_accept(struct http_server *server, uv_stream_t *listener)
+bool connection_accept(struct http_server *server, uv_stream_t *listener)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (!c)
-        return; /* the client stays in the queue */
+        return false;
     c->server = server;
     const int error = listener->type == UV_TCP ? uv_tcp_init(server->loop, &c->uv.tcp)
                                                : uv_pipe_init(server->loop, &c->uv.pipe, 0);
     if (error) {
         free(c);
-        return;
+        return false;
     }
     c->uv.handle.data = c;
     http_parser_init(&c->parser, &server->options.limits);
@@ -343,8 +343,9 @@ void connection_accept(struct http_server *server, uv_stream_t *listener)
     connection_set_state(c, CONNECTION_IDLE);
     if (uv_accept(listener, &c->uv.stream) != 0) {
         connection_close(c, NULL);
-        return;
+        return true;
     }
     read_peer(c);
     start_reading(c);
+    return true;
 }

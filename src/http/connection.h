@@ -78,8 +78,8 @@ struct http_server {
 /* The one place where the state changes. */
 void connection_set_state(struct connection *c, enum connection_state state);
 
-/* Takes the waiting connection off a listener. */
-void connection_accept(struct http_server *server, uv_stream_t *listener);
+/* Takes the waiting connection off a listener. False: there is no memory, and it still waits. */
+bool connection_accept(struct http_server *server, uv_stream_t *listener);
 
 /* Closes now; the exchange, if open, ends with `cut`. */
 void connection_close(struct connection *c, const struct reason *cut);

@@ -20,17 +20,16 @@ struct listener {
     } uv;
     struct http_server *server;
     struct listener *next;
-    bool waiting; /* a connection waits while accept is paused */
+    bool waiting; /* a connection waits; libuv tells of no other until it is taken */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
 
 static void accept_one(struct listener *listener)
 {
     struct http_server *server = listener->server;
-    listener->waiting = server->connection_count >= server->options.connections_max;
+    listener->waiting = server->connection_count >= server->options.connections_max ||
+                        !connection_accept(server, &listener->uv.stream);
     server->accept_paused = server->accept_paused || listener->waiting;
-    if (!listener->waiting)
-        connection_accept(server, &listener->uv.stream);
 }
 
 static void on_connection(uv_stream_t *stream, int error)

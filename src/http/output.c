@@ -124,7 +124,7 @@ void http_stream_begin(struct http_exchange *x, int status, const struct http_fi
 void http_stream_write(struct http_exchange *x, struct str bytes)
 {
     struct connection *c = connection_of(x);
-    if (bytes.len == 0 || c->too_slow || is_head(x))
+    if (bytes.len == 0 || c->too_slow || is_head(x) || c->state == CONNECTION_FLUSH)
         return;
     if (c->chunked)
         buf_printf(&c->out, "%zx\r\n", bytes.len);
@@ -138,6 +138,8 @@ void http_stream_write(struct http_exchange *x, struct str bytes)
 void http_stream_end(struct http_exchange *x)
 {
     struct connection *c = connection_of(x);
+    if (c->state == CONNECTION_FLUSH)
+        return; /* it was aborted */
     if (c->chunked && !is_head(x))
         buf_puts(&c->out, "0\r\n\r\n");
     finish(c);

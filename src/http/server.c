@@ -20,6 +20,8 @@ static void on_tick(uv_timer_t *timer)
         next = c->next;
         connection_tick(c, now);
     }
+    if (server->accept_paused)
+        listeners_resume(server);
 }
 
 /* Before the loop waits: all that this turn's callbacks had to say goes out, and what comes of
