@@ -89,10 +89,11 @@ struct choice *inbox_take(struct inbox *inbox, struct news *out)
     if (choice) {
         inbox->ready = choice->next_ready;
         choice->ready = false;
-        struct news taken = choice->news;
+        const struct news taken = choice->news;
         buf_clear(&out->text);
         out->ids.count = 0;
         choice->news = (struct news){.text = out->text, .ids = out->ids};
+        choice->news.text.max = taken.text.max; /* the memory moves, the bound stays */
         *out = taken;
     }
     pthread_mutex_unlock(&inbox->lock);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,8 +96,12 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
     struct service *service = handle->data;
-    if (service->state == SERVICE_LOADING)
+    if (service->state == SERVICE_FAILED)
+        return; /* it ends already, with its own exit status */
+    if (service->state == SERVICE_LOADING) {
+        http_server_drain(service->http); /* removes the files of unix sockets */
         _exit(0); /* nothing was promised to anybody, and the loading cannot be interrupted */
+    }
     if (service->state == SERVICE_DRAINING)
         service->drain_end_ns = (int64_t)uv_hrtime(); /* asked twice: now */
     else
@@ -205,8 +210,19 @@ static void watch(struct service *service)
     inbox_init(&service->inbox, &service->loop, on_inbox, service);
 }
 
+/* The usual soft limit of 1,024 open files is for programs that use select(). */
+static void allow_many_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static enum status begin(struct service *service, struct reason *why)
 {
+    allow_many_files();
     enum status status = open_logs(service, why);
     if (status == STATUS_OK)
         status = listen_all(service, why);

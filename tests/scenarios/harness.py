@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -70,14 +71,17 @@ def run_qvl(*arguments, env=None, stdin=None, timeout=DEADLINE_S):
 class Server:
     """`qvl serve` with the demo model, on a port that the system chose."""
 
-    def __init__(self, *flags, model=DEMO, listen=("--port", "0"), command=(), env=None, wait=True):
-        self.out, self.err = [], []
+    def __init__(self, *flags, model=DEMO, listen=("--port", "0"), command=(), env=None, wait=True,
+                 open_files=None):
+        self.out, self.err, self.connections = [], [], []
         arguments = [BINARY, *command, "serve", *listen]
         if model:
             arguments += ["--model", str(model), "--name", MODEL]
         self.process = subprocess.Popen([*arguments, *map(str, flags)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        encoding="utf-8", env=env or quiet_environment())
+                                        encoding="utf-8", env=env or quiet_environment(),
+                                        preexec_fn=open_files and (lambda: resource.setrlimit(
+                                            resource.RLIMIT_NOFILE, open_files)))
         self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in
                         ((self.process.stdout, self.out), (self.process.stderr, self.err))]
@@ -152,7 +156,14 @@ class Server:
         self._forget()
         return code
 
+    def close_connections(self):
+        """Of tests that did not close them themselves."""
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
+
     def _forget(self):
+        self.close_connections()
         self.process.wait(DEADLINE_S)
         for reader in self.readers:
             reader.join(DEADLINE_S)
@@ -175,7 +186,9 @@ class Server:
             raise AssertionError(f"exit status {code}\n{self.text()}")
 
     def connect(self, receive_bytes=None):
-        return Connection(self.host, self.port, receive_bytes)
+        connection = Connection(self.host, self.port, receive_bytes)
+        self.connections.append(connection)
+        return connection
 
     def request(self, *arguments, **options):
         with self.connect() as connection:
@@ -246,7 +259,11 @@ class Connection:
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(DEADLINE_S)
-        self.socket.connect(host if port is None else (host, port))
+        try:
+            self.socket.connect(host if port is None else (host, port))
+        except OSError:
+            self.socket.close()
+            raise
         if port is not None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
@@ -418,6 +435,9 @@ class Scenario(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.server.stop()
+
+    def tearDown(self):
+        self.server.close_connections()
 
     def check_error(self, reply, status, code, param=None):
         """The reply is this error, of OpenAI's shape, with the headers that belong to it."""

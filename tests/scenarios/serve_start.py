@@ -5,6 +5,7 @@ import re
 import socket
 import stat
 import tempfile
+import time
 import unittest
 
 from harness import DEMO, MODEL, Connection, Server, chat_body, main, quiet_environment, run_qvl
@@ -142,6 +143,16 @@ class Start(unittest.TestCase):
             with Server(listen=("--listen", "unix:" + path)):
                 with Connection(path, None) as connection:
                     self.assertEqual(connection.request("GET", "/health").status, 200)
+
+    def test_unix_socket_while_loading(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "qvl.sock")
+            for delay in (0, 0.02):
+                with Server(listen=("--listen", "unix:" + path), wait=False) as server:
+                    server.wait_line("^listening")
+                    time.sleep(delay)
+                    server.stop()
+                self.assertFalse(os.path.exists(path))
 
     def test_a_file_in_the_sockets_place_stays(self):
         with tempfile.NamedTemporaryFile() as file:
