@@ -9,7 +9,8 @@
 
 static uint64_t elements(const struct tensor *tensor)
 {
-    return tensor->bytes / dtype_size(tensor->dtype);
+    const struct dtype_info *info = dtype_info(tensor->dtype);
+    return tensor->bytes / info->bytes * info->values;
 }
 
 static void count_parameters(struct model_facts *facts, uint64_t total)

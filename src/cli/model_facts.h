@@ -7,8 +7,6 @@
 
 #include <stdbool.h>
 
-enum { DTYPES = 3 };
-
 struct model_facts {
     struct model_config config;
     struct checkpoint *checkpoint;
@@ -20,7 +18,7 @@ struct model_facts {
     } parameters;
     struct {
         uint64_t tensors, bytes;
-    } dtypes[DTYPES]; /* by enum dtype */
+    } dtypes[DTYPE_COUNT]; /* by enum dtype */
     uint64_t kv_bytes_per_token;
 };
 

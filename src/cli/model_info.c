@@ -109,9 +109,9 @@ static void print_contents(const struct cli *cli, const struct model_facts *fact
     row_count(cli, "  vision tower", "  视觉塔", facts->parameters.vision);
     row_count(cli, "  mergers", "  合并层", facts->parameters.mergers);
     row(cli, "tensors", "张量数", "%zu", checkpoint_count(facts->checkpoint));
-    for (int i = 0; i < DTYPES; i++) {
+    for (int i = 0; i < DTYPE_COUNT; i++) {
         char label[32];
-        snprintf(label, sizeof label, "  %s", dtype_name((enum dtype)i));
+        snprintf(label, sizeof label, "  %s", dtype_info((enum dtype)i)->name);
         if (facts->dtypes[i].tensors)
             row_bytes(cli, label, label, facts->dtypes[i].bytes);
     }
@@ -227,9 +227,9 @@ static void put_contents(struct json_writer *w, const struct model_facts *facts)
     put_uint(w, "bytes", checkpoint_bytes(facts->checkpoint));
     json_key(w, "dtypes");
     json_begin_object(w);
-    for (int i = 0; i < DTYPES; i++)
+    for (int i = 0; i < DTYPE_COUNT; i++)
         if (facts->dtypes[i].tensors)
-            put_uint(w, dtype_name((enum dtype)i), facts->dtypes[i].bytes);
+            put_uint(w, dtype_info((enum dtype)i)->name, facts->dtypes[i].bytes);
     json_end_object(w);
     json_key(w, "files");
     json_begin_array(w);

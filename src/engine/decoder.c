@@ -2,6 +2,7 @@
 
 #include "engine/rope.h"
 #include "engine/rows.h"
+#include "kernels/exact.h"
 
 #include <assert.h>
 #include <math.h>
@@ -117,8 +118,7 @@ static void embed(struct decoder *d, const struct decoder_row *rows, size_t n)
             memcpy(x, row->visual, dim * sizeof *x);
         } else {
             assert(row->token >= 0 && (uint32_t)row->token < table->rows);
-            const size_t offset = (size_t)row->token * dim * dtype_size(table->dtype);
-            kernels->to_f32[table->dtype](x, (const char *)table->data + offset, dim);
+            exact_row(kernels, table, (size_t)row->token, 0, dim, x);
         }
         text_rope_row(&d->rope, row->position, d->cos + r * half, d->sin + r * half);
     }

@@ -1,5 +1,7 @@
 #include "kernels/compute.h"
 
+#include "kernels/exact.h"
+
 #include <stdlib.h>
 
 enum { ALIGNMENT = 64, ALIGNMENT_FLOATS = ALIGNMENT / sizeof(float) };
@@ -18,10 +20,18 @@ static float *alloc_floats(size_t rows, size_t cols, struct reason *why)
     return floats;
 }
 
-/* A panel of GEMM_NR_MAX columns too many, so that a block may end anywhere in its last panel. */
-static size_t gemm_scratch_floats(void)
+static size_t max_size(size_t a, size_t b)
 {
-    return (size_t)GEMM_DEPTH * (GEMM_ROWS + GEMM_NR_MAX);
+    return a > b ? a : b;
+}
+
+/* Floats of scratch of one thread, for whichever operation needs most. */
+static size_t scratch_floats(const struct compute *compute)
+{
+    const size_t gemm = GEMM_PANEL_FLOATS + (size_t)GEMM_DEPTH * GEMM_NR_MAX;
+    const size_t gemv = EXACT_ROWS * compute->limits.max_cols;
+    const size_t attention = attention_scratch_floats(&compute->kernels);
+    return round_up(max_size(attention, max_size(gemm, gemv)), ALIGNMENT_FLOATS);
 }
 
 enum status compute_create(int threads, struct compute_limits limits, struct compute **out,
@@ -35,9 +45,7 @@ enum status compute_create(int threads, struct compute_limits limits, struct com
     enum status status = pool_create(threads, &compute->pool, why);
     if (status != STATUS_OK)
         goto failed;
-    const size_t attention = attention_scratch_floats(&compute->kernels);
-    const size_t gemm = gemm_scratch_floats();
-    compute->scratch_floats = round_up(attention > gemm ? attention : gemm, ALIGNMENT_FLOATS);
+    compute->scratch_floats = scratch_floats(compute);
     status = STATUS_NO_MEMORY;
     compute->scratch =
         alloc_floats((size_t)pool_threads(compute->pool), compute->scratch_floats, why);

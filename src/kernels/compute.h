@@ -8,6 +8,9 @@
  * GEMM_BATCH rows of X at a time pass over it. */
 enum { GEMM_DEPTH = 256, GEMM_ROWS = 128, GEMM_BATCH = 192 };
 
+/* A panel of GEMM_NR_MAX columns too many, so that a block may end anywhere in its last panel. */
+enum { GEMM_PANEL_FLOATS = GEMM_DEPTH * (GEMM_ROWS + GEMM_NR_MAX) };
+
 /* Queries of one tile of attention; a multiple of every gemm_mr. */
 enum { ATTEND_TILE = 96 };
 

@@ -28,19 +28,20 @@ struct kernels {
     /* Rotates the pairs (x[i], x[i+half]) by (cos[i], sin[i]), i < half; in place. */
     void (*rope)(float *x, const float *cos, const float *sin, size_t half);
 
-    /* The decode product, one per dtype: y[i·ldy + r] = sum over c of W[r,c] · x[i·cols + c] for
-     * i < n and r < rows. Reads the weights from memory once, whatever n is. Up to gemv_rows rows
-     * of x it is faster than the packed GEMM. */
+    /* The decode product, one per plain dtype: y[i·ldy + r] = sum over c of W[r,c] · x[i·cols + c]
+     * for i < n and r < rows. Reads the weights from memory once, whatever n is. Up to gemv_rows
+     * rows of x it is faster than the packed GEMM. */
     void (*gemv[DTYPE_COUNT])(float *y, size_t ldy, const void *w, const float *x, size_t n,
                               size_t rows, size_t cols);
     size_t gemv_rows[DTYPE_COUNT];
 
-    /* dst[n] F32 = src[n] of the dtype. */
+    /* dst[n] F32 = src[n] of the dtype, n in whole blocks; the same bits in every table. The scales
+     * of F8_E4M3 are left to the caller. */
     void (*to_f32[DTYPE_COUNT])(float *dst, const void *src, size_t n);
 
     /* Panels of the packed GEMM. pack_a: panel[k][gemm_mr] = x[m][k] transposed, x rows ldx floats
-     * apart. pack_b: panel[k][gemm_nr] = w[n][k] transposed, w rows ldw elements of the dtype
-     * apart. Columns past m ≤ gemm_mr or n ≤ gemm_nr are zero. */
+     * apart. pack_b, one per plain dtype: panel[k][gemm_nr] = w[n][k] transposed, w rows ldw
+     * elements apart. Columns past m ≤ gemm_mr or n ≤ gemm_nr are zero. */
     void (*pack_a)(float *panel, const float *x, size_t ldx, size_t m, size_t k);
     void (*pack_b[DTYPE_COUNT])(float *panel, const void *w, size_t ldw, size_t n, size_t k);
     /* C[m × n] (+)= A panel · B panel over k, m ≤ gemm_mr, n ≤ gemm_nr; ldc floats per row of C;

@@ -1,6 +1,8 @@
 #include "kernels/compute.h"
+#include "kernels/exact.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 struct matmul {
     struct compute *compute;
@@ -11,6 +13,12 @@ struct matmul {
     size_t n;
     size_t block; /* weight rows of one item of the packed GEMM */
 };
+
+/* Whether the kernels take the weights as they are. */
+static bool is_plain(const struct matrix *w)
+{
+    return w->dtype < DTYPE_PLAIN_COUNT;
+}
 
 static const void *weight_at(const struct matrix *w, size_t row, size_t col)
 {
@@ -30,9 +38,12 @@ static void gemv_rows(void *arg, size_t begin, size_t end, int thread)
 {
     const struct matmul *job = arg;
     const struct matrix *w = job->w;
-    (void)thread;
-    job->kernels->gemv[w->dtype](job->y + begin, w->rows, weight_at(w, begin, 0), job->x, job->n,
-                                 end - begin, w->cols);
+    if (is_plain(w))
+        job->kernels->gemv[w->dtype](job->y + begin, w->rows, weight_at(w, begin, 0), job->x,
+                                     job->n, end - begin, w->cols);
+    else
+        exact_gemv(job->kernels, w, begin, end, job->x, job->n, job->y,
+                   compute_scratch(job->compute, thread));
     add_bias(job, begin, end);
 }
 
@@ -47,15 +58,22 @@ static void pack_x_panels(void *arg, size_t begin, size_t end, int thread)
                              min_size(mr, job->n - i * mr), cols);
 }
 
-/* `count` weight rows from `row`, columns [col, col + depth), to panels [depth][nr]. */
+/* `count` weight rows from `row`, columns [col, col + depth), to panels [depth][nr]. Behind the
+ * panels there is scratch memory for one of them. */
 static void pack_weights(const struct matmul *job, float *panels, size_t row, size_t count,
                          size_t col, size_t depth)
 {
     const size_t nr = job->kernels->gemm_nr;
     const struct matrix *w = job->w;
-    for (size_t j = 0; j < count; j += nr)
-        job->kernels->pack_b[w->dtype](panels + j * depth, weight_at(w, row + j, col), w->cols,
-                                       min_size(nr, count - j), depth);
+    for (size_t j = 0; j < count; j += nr) {
+        const size_t n = min_size(nr, count - j);
+        if (is_plain(w))
+            job->kernels->pack_b[w->dtype](panels + j * depth, weight_at(w, row + j, col), w->cols,
+                                           n, depth);
+        else
+            exact_pack(job->kernels, w, row + j, n, col, depth, panels + j * depth,
+                       panels + GEMM_PANEL_FLOATS);
+    }
 }
 
 /* y[x_begin … x_end, row … row+count) (+)= X panels · weight panels over columns col … col+depth */
@@ -96,7 +114,7 @@ static void gemv(struct compute *compute, struct matmul *job)
 {
     const size_t threads = (size_t)pool_threads(compute->pool), rows = job->w->rows;
     /* Four chunks per thread share the work well; no less than 16 KiB, no more than 1 MiB each. */
-    const size_t row_bytes = job->w->cols * dtype_size(job->w->dtype);
+    const size_t row_bytes = matrix_row_bytes(job->w);
     const size_t least = 16384 / row_bytes + 1, most = 1048576 / row_bytes + 1;
     size_t grain = rows / (threads * 4);
     grain = grain < least ? least : grain > most ? most : grain;
@@ -126,7 +144,7 @@ void matmul(struct compute *compute, const struct matrix *w, const float *x, siz
             .y = y + i * w->rows,
             .n = min_size(compute->limits.max_rows, n - i),
         };
-        if (job.n <= compute->kernels.gemv_rows[w->dtype])
+        if (job.n <= compute->kernels.gemv_rows[is_plain(w) ? w->dtype : DTYPE_F32])
             gemv(compute, &job);
         else
             gemm(compute, &job);

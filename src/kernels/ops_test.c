@@ -41,7 +41,8 @@ static void check_matmul(struct compute *compute, size_t n, uint32_t rows, uint3
 {
     float *x = random_floats(n * cols), *w = random_floats((size_t)rows * cols);
     float *bias = random_floats(rows), *y = random_floats(n * rows + 1);
-    const struct matrix matrix = {w, DTYPE_F32, rows, cols, bias};
+    const struct matrix matrix = {
+        .data = w, .dtype = DTYPE_F32, .rows = rows, .cols = cols, .bias = bias};
     const float guard = y[n * rows];
     matmul(compute, &matrix, x, n, y);
     for (size_t i = 0; i < n; i++) {
@@ -68,6 +69,68 @@ static void multiplies(void **state)
                 check_matmul(compute, batches[b], shapes[s][0], shapes[s][1]);
         compute_destroy(compute);
     }
+}
+
+/* Random blocks: small halves where the format has its scales, random bytes elsewhere. */
+static uint8_t *random_blocks(enum dtype dtype, size_t bytes)
+{
+    static const uint8_t halves[DTYPE_COUNT][2] = {
+        /* where the first scale is, how many */
+        [DTYPE_Q8_0] = {0, 1},  [DTYPE_Q4_0] = {0, 1},   [DTYPE_Q4_1] = {0, 2},
+        [DTYPE_Q5_0] = {0, 1},  [DTYPE_Q5_1] = {0, 2},   [DTYPE_Q4_K] = {0, 2},
+        [DTYPE_Q5_K] = {0, 2},  [DTYPE_Q6_K] = {208, 1}, [DTYPE_IQ4_NL] = {0, 1},
+        [DTYPE_IQ4_XS] = {0, 1}};
+    uint8_t *blocks = malloc(bytes);
+    assert_non_null(blocks);
+    for (size_t i = 0; i < bytes; i++) {
+        const size_t at = i % dtype_info(dtype)->bytes - halves[dtype][0];
+        blocks[i] = (uint8_t)(random_float() * 128);
+        if (dtype == DTYPE_F8_E4M3) /* below 0.25, no NaN */
+            blocks[i] &= 0xA7;
+        else if (at < 2 * (size_t)halves[dtype][1] && at % 2 == 1) /* below 2^-6 */
+            blocks[i] = (uint8_t)(0x20 | (blocks[i] & 0x83));
+    }
+    return blocks;
+}
+
+/* A matrix in blocks gives what the same numbers in F32 give. */
+static void check_blocks(struct compute *compute, enum dtype dtype, size_t n, uint32_t rows,
+                         uint32_t cols)
+{
+    const size_t tiles = (size_t)((rows + 127) / 128) * ((cols + 127) / 128);
+    uint8_t *blocks = random_blocks(dtype, dtype_bytes(dtype, (size_t)rows * cols));
+    float *scales = random_floats(tiles), *x = random_floats(n * cols);
+    float *bias = random_floats(rows), *got = random_floats(n * rows),
+          *want = random_floats(n * rows);
+    float *w = malloc((size_t)rows * cols * sizeof *w);
+    assert_non_null(w);
+    compute_kernels(compute)->to_f32[dtype](w, blocks, (size_t)rows * cols);
+    for (size_t i = 0; dtype == DTYPE_F8_E4M3 && i < (size_t)rows * cols; i++)
+        w[i] *= scales[i / cols / 128 * ((cols + 127) / 128) + i % cols / 128];
+    struct matrix matrix = {
+        .data = blocks, .dtype = dtype, .rows = rows, .cols = cols, .bias = bias};
+    matrix.scales = dtype == DTYPE_F8_E4M3 ? scales : NULL;
+    matmul(compute, &matrix, x, n, got);
+    matrix =
+        (struct matrix){.data = w, .dtype = DTYPE_F32, .rows = rows, .cols = cols, .bias = bias};
+    matmul(compute, &matrix, x, n, want);
+    for (size_t i = 0; i < n * rows; i++)
+        assert_near(got[i], (double)want[i], 1e-5 + 1e-5 * fabs((double)want[i]));
+    free(blocks), free(scales), free(x), free(bias), free(got), free(want), free(w);
+}
+
+static void multiplies_blocks(void **state)
+{
+    (void)state;
+    struct compute *compute = make_compute(2);
+    for (enum dtype dtype = DTYPE_PLAIN_COUNT; dtype < DTYPE_COUNT; dtype++)
+        for (size_t n = 1; n <= 100; n = 3 * n + 1) {
+            check_blocks(compute, dtype, n, 3, 256);
+            check_blocks(compute, dtype, n, 150, 512);
+            if (dtype == DTYPE_F8_E4M3)
+                check_blocks(compute, dtype, n, 150, 387);
+        }
+    compute_destroy(compute);
 }
 
 /* One query over `visible` keys, k and v `ld` floats apart, in double. */
@@ -236,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiplies),
+        cmocka_unit_test(multiplies_blocks),
         cmocka_unit_test(attends_in_both_directions),
         cmocka_unit_test(attends_over_pages),
         cmocka_unit_test(treats_rows),

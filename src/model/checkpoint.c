@@ -31,13 +31,6 @@ struct checkpoint {
     uint64_t bytes;
 };
 
-const char *dtype_name(enum dtype dtype)
-{
-    static const char *const names[] = {
-        [DTYPE_F32] = "F32", [DTYPE_F16] = "F16", [DTYPE_BF16] = "BF16"};
-    return names[dtype];
-}
-
 static enum status bad_index(const char *path, struct reason *why, const char *en, const char *zh)
 {
     reason_set(why, "bad_index", "The index %s %s%.0s.", "索引文件 %s %.0s%s。", path, en, zh);
@@ -217,12 +210,18 @@ static enum status merge(struct checkpoint *c, struct reason *why)
     return STATUS_OK;
 }
 
+/* What the kernels ask of a plain dtype; blocks and codes are read byte by byte. */
+static size_t alignment(enum dtype dtype)
+{
+    return dtype < DTYPE_PLAIN_COUNT ? dtype_size(dtype) : 1;
+}
+
 /* The container does not promise alignment; the kernels want it. Only odd files pay. */
 static enum status align(struct checkpoint *c, struct reason *why)
 {
     for (size_t i = 0; i < c->count; i++) {
         struct tensor *t = &c->tensors[i];
-        if ((uintptr_t)t->data % dtype_size(t->dtype) == 0)
+        if ((uintptr_t)t->data % alignment(t->dtype) == 0)
             continue;
         void *copy = malloc(t->bytes ? t->bytes : 1);
         if (!copy)

@@ -43,5 +43,3 @@ uint64_t checkpoint_file_bytes(const struct checkpoint *checkpoint, size_t index
 
 const char *checkpoint_dir(const struct checkpoint *checkpoint);
 uint64_t checkpoint_bytes(const struct checkpoint *checkpoint);
-
-const char *dtype_name(enum dtype dtype);

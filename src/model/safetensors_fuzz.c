@@ -46,7 +46,8 @@ static void check_tensors(const uint8_t *file, size_t size, const struct tensor 
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++) {
         const struct tensor *t = &tensors[i];
-        uint64_t bytes = dtype_size(t->dtype);
+        const struct dtype_info *info = dtype_info(t->dtype);
+        uint64_t bytes = info->bytes;
         for (uint32_t d = 0; d < t->dims; d++)
             bytes *= t->shape[d];
         check(bytes == t->bytes, "another size than shape and type give");

@@ -122,7 +122,7 @@ static void bind_matrix(struct binder *b, const char *const *prefixes, struct ma
     const uint64_t shape[] = {rows, cols};
     if (!check_shape(b, t, shape, 2))
         return;
-    *out = (struct matrix){t->data, t->dtype, rows, cols, NULL};
+    *out = (struct matrix){.data = t->data, .dtype = t->dtype, .rows = rows, .cols = cols};
     b->out->parameters += (uint64_t)rows * cols;
 }
 
@@ -196,7 +196,8 @@ static void bind_patch_embed(struct binder *b, uint32_t vh, struct weights *out)
     const uint64_t shape[] = {vh, 3, 2, 16, 16};
     if (!check_shape(b, t, shape, 5))
         return;
-    out->patch_embed = (struct matrix){t->data, t->dtype, vh, 1536, NULL};
+    out->patch_embed =
+        (struct matrix){.data = t->data, .dtype = t->dtype, .rows = vh, .cols = 1536};
     out->parameters += (uint64_t)vh * 1536;
     out->patch_embed.bias = bind_vector(b, vision_prefixes, vh, "patch_embed.proj.bias");
 }

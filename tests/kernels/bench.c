@@ -199,7 +199,7 @@ static void bench_products(struct bench *bench, double peak)
     const double flops = 2.0 * 256 * (double)(k->gemm_mr * k->gemm_nr);
     const double rate = flops * 1e-9 / seconds(call_gemm_micro, bench);
     printf("  %-14s %8.1f GFLOP/s, %.0f %% of the peak\n", "gemm_micro", rate, rate / peak * 100);
-    for (bench->dtype = 0; bench->dtype < DTYPE_COUNT; bench->dtype++) {
+    for (bench->dtype = 0; bench->dtype < DTYPE_PLAIN_COUNT; bench->dtype++) {
         bench->n = 256;
         printf("  pack_b %-7s %8.0f M elements/s\n", dtype_names[bench->dtype],
                (double)(bench->n * k->gemm_nr) * 1e-6 / seconds(call_pack_b, bench));
@@ -220,8 +220,9 @@ static void bench_matmul(struct bench *bench, int threads, double peak)
         exit(2);
     bench->n = 512;
     for (size_t s = 0; s < 2; s++) {
-        for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++) {
-            bench->matrix = (struct matrix){bench->large, dtype, shapes[s][0], shapes[s][1], NULL};
+        for (enum dtype dtype = 0; dtype < DTYPE_PLAIN_COUNT; dtype++) {
+            bench->matrix = (struct matrix){
+                .data = bench->large, .dtype = dtype, .rows = shapes[s][0], .cols = shapes[s][1]};
             const double flops = 2.0 * 512 * shapes[s][0] * shapes[s][1];
             const double rate = flops * 1e-9 / seconds(call_matmul, bench);
             printf("  matmul 512 x %u x %u %-4s threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",

@@ -35,7 +35,7 @@ size_t random_below(size_t bound);
 bool check_close(const char *what, const float *got, const float *want, const float *magnitude,
                  size_t count, double tolerance);
 
-extern const char *const dtype_names[DTYPE_COUNT];
+extern const char *const dtype_names[DTYPE_PLAIN_COUNT];
 
 bool check_rows(const struct level *level, const struct kernels *c);
 bool check_matmul(const struct level *level, const struct kernels *c);

@@ -162,7 +162,7 @@ bool check_matmul(const struct level *level, const struct kernels *c)
 {
     const struct kernels *k = &level->kernels;
     bool good = true;
-    for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+    for (enum dtype dtype = 0; dtype < DTYPE_PLAIN_COUNT; dtype++) {
         good = check_convert(k, c, dtype) && good;
         for (size_t n = 1; n <= 14; n++)
             for (size_t rows = 1; rows <= 19; rows += 3)

@@ -9,7 +9,7 @@
 
 enum { BORDER = 256, BORDER_BYTE = 0xa5 };
 
-const char *const dtype_names[DTYPE_COUNT] = {"f32", "f16", "bf16"};
+const char *const dtype_names[DTYPE_PLAIN_COUNT] = {"f32", "f16", "bf16"};
 
 static uint64_t random_state = 1;
 

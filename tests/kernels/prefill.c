@@ -65,7 +65,8 @@ static double run_peaks(const struct prefill *p)
 
 static double run_matmul(struct prefill *p, const uint32_t shape[2], enum dtype dtype)
 {
-    const struct matrix matrix = {p->weights, dtype, shape[0], shape[1], NULL};
+    const struct matrix matrix = {
+        .data = p->weights, .dtype = dtype, .rows = shape[0], .cols = shape[1]};
     matmul(p->compute, &matrix, p->x, ROWS, p->y);
     return 2.0 * ROWS * shape[0] * shape[1];
 }
@@ -90,21 +91,22 @@ static void *random_weights(size_t count)
 }
 
 /* Peak and products take turns, so that both meet the same machine. */
-static void measure(struct prefill *p, struct rate *peak, struct rate rates[SHAPES][DTYPE_COUNT])
+static void measure(struct prefill *p, struct rate *peak,
+                    struct rate rates[SHAPES][DTYPE_PLAIN_COUNT])
 {
     for (int repeat = 0; repeat < REPEATS; repeat++)
         for (size_t s = 0; s < SHAPES; s++) {
             time_one(p, NULL, DTYPE_F32, peak);
-            for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++)
+            for (enum dtype dtype = 0; dtype < DTYPE_PLAIN_COUNT; dtype++)
                 time_one(p, shapes[s], dtype, &rates[s][dtype]);
         }
 }
 
-static void print(const struct rate *peak, struct rate rates[SHAPES][DTYPE_COUNT])
+static void print(const struct rate *peak, struct rate rates[SHAPES][DTYPE_PLAIN_COUNT])
 {
     struct rate lowest = {1, 1};
     for (size_t s = 0; s < SHAPES; s++)
-        for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+        for (enum dtype dtype = 0; dtype < DTYPE_PLAIN_COUNT; dtype++) {
             const struct rate share = {rates[s][dtype].by_clock / peak->by_clock,
                                        rates[s][dtype].by_processor / peak->by_processor};
             printf("  %d x %5u x %5u %-4s %7.1f GFLOP/s, %3.0f %%; %7.1f, %3.0f %%\n", ROWS,
@@ -126,7 +128,7 @@ void bench_prefill(const char *level, int threads)
     p.weights = random_weights((size_t)COLS_MAX * 4096);
     p.x = random_weights((size_t)ROWS * COLS_MAX);
     p.y = random_weights((size_t)ROWS * COLS_MAX);
-    struct rate peak = {0}, rates[SHAPES][DTYPE_COUNT] = {0};
+    struct rate peak = {0}, rates[SHAPES][DTYPE_PLAIN_COUNT] = {0};
     measure(&p, &peak, rates);
     printf("%s, %d threads: F32 peak %.1f GFLOP/s by the clock, %.1f by processor time\n", level,
            threads, peak.by_clock, peak.by_processor);

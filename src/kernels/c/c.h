@@ -18,6 +18,19 @@ void c_f32_to_f32(float *dst, const void *src, size_t n);
 void c_f16_to_f32(float *dst, const void *src, size_t n);
 void c_bf16_to_f32(float *dst, const void *src, size_t n);
 
+/* Blocks: n is whole ones. The codes of F8 come without their scales. */
+void c_q8_0_to_f32(float *dst, const void *src, size_t n);
+void c_q4_0_to_f32(float *dst, const void *src, size_t n);
+void c_q4_1_to_f32(float *dst, const void *src, size_t n);
+void c_q5_0_to_f32(float *dst, const void *src, size_t n);
+void c_q5_1_to_f32(float *dst, const void *src, size_t n);
+void c_q4_k_to_f32(float *dst, const void *src, size_t n);
+void c_q5_k_to_f32(float *dst, const void *src, size_t n);
+void c_q6_k_to_f32(float *dst, const void *src, size_t n);
+void c_iq4_nl_to_f32(float *dst, const void *src, size_t n);
+void c_iq4_xs_to_f32(float *dst, const void *src, size_t n);
+void c_f8_e4m3_to_f32(float *dst, const void *src, size_t n);
+
 void c_gemv_f32(float *y, size_t ldy, const void *w, const float *x, size_t n, size_t rows,
                 size_t cols);
 void c_gemv_f16(float *y, size_t ldy, const void *w, const float *x, size_t n, size_t rows,
