@@ -1,5 +1,6 @@
 #include "http/connection.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
 static const char *const state_names[] = {"idle",  "head",   "body",  "answer",
@@ -303,6 +304,16 @@ void connection_tick(struct connection *c, int64_t now_ns)
         check_reader(c, now_ns);
 }
 
+/* The system would take megabytes of an answer ahead of a slow client, and then nothing for so long
+ * that the client would seem to have stopped reading. */
+static void keep_unsent_here(const struct connection *c)
+{
+    uv_os_fd_t fd;
+    const int bytes = SYSTEM_UNSENT_BYTES;
+    if (uv_fileno(&c->uv.handle, &fd) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 static void read_peer(struct connection *c)
 {
     struct sockaddr_storage address;
@@ -316,6 +327,7 @@ static void read_peer(struct connection *c)
     c->exchange.peer_port = ntohs(v6 ? ((const struct sockaddr_in6 *)&address)->sin6_port
                                      : ((const struct sockaddr_in *)&address)->sin_port);
     uv_tcp_nodelay(&c->uv.tcp, 1);
+    keep_unsent_here(c);
 }
 
 bool connection_accept(struct http_server *server, uv_stream_t *listener)

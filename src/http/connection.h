@@ -15,8 +15,9 @@ enum connection_state {
 
 enum {
     READ_BYTES = 64 << 10,
-    PIPELINED_MAX = 64 << 10, /* input kept while an answer is made */
-    UNSENT_MAX = 1 << 20,     /* of a stream, before its reader counts as too slow */
+    PIPELINED_MAX = 64 << 10,       /* input kept while an answer is made */
+    SYSTEM_UNSENT_BYTES = 64 << 10, /* handed to the system, but not to the network yet */
+    UNSENT_MAX = 1 << 20,           /* of a stream, before its reader counts as too slow */
     LINGER_MS = 1000,
     HALF_CLOSE_MS = 100,
     RATE_WINDOW_MS = 5000, /* over which the rate of a body is averaged */
