@@ -5,7 +5,7 @@
 #
 # Does nothing, quickly, when all are there. Says what it installs; fails with one sentence.
 
-build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libssl-dev \
+build_packages="ca-certificates gcc libc6-dev meson ninja-build pkg-config libuv1-dev libssl-dev \
 libcurl4-openssl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libutf8proc-dev \
 libyaml-dev"
 test_packages="python3 clang-14 libclang-rt-14-dev clang-format-14 universal-ctags curl git openssl \
