@@ -261,6 +261,7 @@ class Malformed(Scenario):
                      b"Content-Length: 2\r\n\r\n", 417, "expectation_failed")
 
     def test_nothing_hides_behind_a_refusal(self):
+        self.server.access(self.server.request("GET", "/health").header("x-request-id"))
         begin = len(self.server.access_lines())
         self.refused(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
                      b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_request")
