@@ -1,0 +1,91 @@
+#include "kernels/tile.h"
+
+#include <string.h>
+
+/* Where a field of a block stands, and in what pieces it goes into the tile: count pieces of `unit`
+ * bytes, piece by piece, in each the sixteen rows. */
+struct field {
+    uint8_t offset, count, unit;
+};
+
+enum { FIELDS_MAX = 6 };
+
+/* Fields in the order of the tile; a row without count ends the list. */
+static const struct field layouts[DTYPE_COUNT][FIELDS_MAX] = {
+    [DTYPE_Q8_0] = {{0, 1, 2}, {2, 8, 4}},
+    [DTYPE_Q4_0] = {{0, 1, 2}, {2, 4, 4}},
+    [DTYPE_Q4_1] = {{0, 1, 2}, {2, 1, 2}, {4, 4, 4}},
+    [DTYPE_Q5_0] = {{0, 1, 2}, {2, 1, 4}, {6, 4, 4}},
+    [DTYPE_Q5_1] = {{0, 1, 2}, {2, 1, 2}, {4, 1, 4}, {8, 4, 4}},
+    [DTYPE_Q4_K] = {{0, 1, 2}, {2, 1, 2}, {4, 12, 1}, {16, 32, 4}},
+    [DTYPE_Q5_K] = {{0, 1, 2}, {2, 1, 2}, {4, 12, 1}, {16, 8, 4}, {48, 32, 4}},
+    [DTYPE_Q6_K] = {{208, 1, 2}, {192, 16, 1}, {0, 32, 4}, {128, 16, 4}},
+    [DTYPE_IQ4_NL] = {{0, 1, 2}, {2, 4, 4}},
+    [DTYPE_IQ4_XS] = {{0, 1, 2}, {2, 1, 2}, {4, 4, 1}, {8, 32, 4}},
+};
+
+bool tile_supports(enum dtype dtype, size_t cols)
+{
+    return layouts[dtype][0].count > 0 && cols % dtype_info(dtype)->values == 0;
+}
+
+size_t tile_sub_groups(enum dtype dtype)
+{
+    return dtype == DTYPE_Q6_K ? 4 : 8;
+}
+
+size_t tile_strip_bytes(enum dtype dtype, size_t cols)
+{
+    return TILE_ROWS * dtype_bytes(dtype, cols);
+}
+
+/* One field of sixteen blocks, `stride` bytes apart; rows past `rows` are zero. */
+static uint8_t *pack_field(uint8_t *to, const uint8_t *blocks, size_t stride, size_t rows,
+                           struct field f)
+{
+    for (size_t piece = 0; piece < f.count; piece++) {
+        const uint8_t *from = blocks + f.offset + piece * f.unit;
+        for (size_t r = 0; r < TILE_ROWS; r++, to += f.unit) {
+            if (r >= rows)
+                memset(to, 0, f.unit);
+            else if (f.unit == 4)
+                memcpy(to, from + r * stride, 4);
+            else
+                memcpy(to, from + r * stride, f.unit);
+        }
+    }
+    return to;
+}
+
+void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
+{
+    const size_t row_bytes = matrix_row_bytes(w), first = strip * TILE_ROWS;
+    const size_t rows = w->rows - first < TILE_ROWS ? w->rows - first : TILE_ROWS;
+    const uint8_t *blocks = (const uint8_t *)w->data + first * row_bytes;
+    uint8_t *tile = to;
+    for (size_t b = 0; b < row_bytes; b += dtype_info(w->dtype)->bytes)
+        for (const struct field *f = layouts[w->dtype]; f->count; f++)
+            tile = pack_field(tile, blocks + b, row_bytes, rows, *f);
+}
+
+static void *take(char *memory, size_t *used, size_t bytes)
+{
+    void *piece = memory ? memory + *used : NULL;
+    *used += (bytes + 63) / 64 * 64;
+    return piece;
+}
+
+size_t quantized_rows_place(struct quantized_rows *rows, size_t ld, size_t cols, int planes,
+                            void *memory)
+{
+    static const size_t spans[SUM_COUNT] = {16, 32, 256};
+    const size_t padded = (cols + PANEL_COLS - 1) / PANEL_COLS * PANEL_COLS;
+    size_t used = 0;
+    rows->ld = ld;
+    rows->high = take(memory, &used, padded * ld);
+    rows->low = planes == 2 ? take(memory, &used, padded * ld) : NULL;
+    rows->scale = take(memory, &used, padded / PANEL_COLS * ld * sizeof(float));
+    for (int i = 0; i < SUM_COUNT; i++)
+        rows->sums[i] = take(memory, &used, padded / spans[i] * ld * sizeof(float));
+    return used;
+}

@@ -1,0 +1,62 @@
+/* Block-quantised matrices as the integer kernels read them.
+ *
+ * At load, sixteen rows of a matrix become one strip: their blocks, column by column of blocks,
+ * each field of the sixteen blocks together ("tile"), the values in groups of four columns, so that
+ * 64 bytes hold the same four columns of sixteen rows: what one vpdpbusd multiplies. A tile has
+ * exactly the bytes of its blocks. Rows past the end are zero.
+ *
+ * A product decodes two tiles side by side, over 256 columns at most, into a panel of bytes:
+ *     weight = scale · value - min,  scale and min per row and sub-block of 32 or 16 columns,
+ * and multiplies it with activations of 8 or 15 bits. */
+#pragma once
+
+#include "kernels/matrix.h"
+
+#include <stdbool.h>
+
+enum {
+    TILE_ROWS = 16,
+    GROUP_COLS = 4,
+    PANEL_COLS = 256,
+    PANEL_GROUPS = PANEL_COLS / GROUP_COLS,
+    PANEL_TILES = 2,
+    PANEL_ROWS = PANEL_TILES * TILE_ROWS,
+    PANEL_SUBS_MAX = 16,
+    ROWS_MAX = 12, /* rows of x in one panel of activations */
+};
+
+struct panel {
+    uint8_t values[PANEL_GROUPS][PANEL_ROWS][GROUP_COLS];
+    float scale[PANEL_SUBS_MAX][PANEL_ROWS], min[PANEL_SUBS_MAX][PANEL_ROWS];
+} __attribute__((aligned(64)));
+
+/* Whether the integer kernels take such matrices. */
+bool tile_supports(enum dtype dtype, size_t cols);
+
+/* Groups of one sub-block: 8 or 4. */
+size_t tile_sub_groups(enum dtype dtype);
+
+/* Bytes of the strip of sixteen rows. */
+size_t tile_strip_bytes(enum dtype dtype, size_t cols);
+
+/* Packs rows [16·strip, …) of a matrix; `to` holds tile_strip_bytes. */
+void tile_pack_strip(void *to, const struct matrix *w, size_t strip);
+
+/* Up to ROWS_MAX rows of activations as integers: row i of columns [4g, 4g + 4) is the four bytes
+ * of high[g·ld + i]; their unit for the 256 columns of block b is scale[b·ld + i]. With two planes
+ * x = scale · (128·high + low), with one x = scale · high. sums[k][s·ld + i] is the sum of the
+ * integers of the s-th 16, 32 or 256 columns. Columns are padded with zeros to a multiple of 256.
+ */
+enum sum_span { SUM_16, SUM_32, SUM_256, SUM_COUNT };
+
+struct quantized_rows {
+    size_t ld;           /* rows: 1 … ROWS_MAX */
+    int32_t *high, *low; /* low NULL: one plane */
+    float *scale;
+    float *sums[SUM_COUNT];
+};
+
+/* Places the arrays of `rows` in `memory` (64-byte aligned; NULL: only counts). Returns the bytes.
+ */
+size_t quantized_rows_place(struct quantized_rows *rows, size_t ld, size_t cols, int planes,
+                            void *memory);
