@@ -93,7 +93,7 @@ static bool check_unpack(const struct kernels *k, const struct kernels *c, struc
                 const float got =
                     d->panel.scale[s][r] * d->panel.values[i / 4][r][i % 4] - d->panel.min[s][r];
                 const float want = d->weights[r * COLS + b * PANEL_COLS + i];
-                if (fabsf(got - want) > 1e-6f * (fabsf(want) + d->panel.min[s][r])) {
+                if (fabsf(got - want) > 1e-6f * (fabsf(want) + fabsf(d->panel.min[s][r]))) {
                     printf("  unpack_%s: [%zu, %zu] is %g, not %g\n", dtype_info(d->dtype)->name, r,
                            i, (double)got, (double)want);
                     return false;
