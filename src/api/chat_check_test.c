@@ -50,7 +50,9 @@ static void check_media(const struct chat_request *r)
         HOLDS(r->images[i].url.len > 0 && r->images[i].path[0]);
     for (uint32_t i = 0; i < r->video_count; i++) {
         const struct chat_video *video = &r->videos[i];
-        HOLDS(video->frame_count > 0 && video->path[0] && within(video->fps, 0.001, 1000));
+        HOLDS((video->frame_count > 0) != (video->url.len > 0) && video->path[0]);
+        HOLDS(within(video->fps, 0.001, 1000));
+        HOLDS(video->max_frames == -1 || (video->max_frames >= 2 && video->url.len > 0));
         for (uint32_t j = 0; j < video->frame_count; j++)
             HOLDS(video->frames[j].url.len > 0 && video->frames[j].path[0]);
     }

@@ -143,26 +143,6 @@ static enum status parse_image(const struct field *part, struct chat_media *medi
     return add_image(&image, media, nodes, why);
 }
 
-static enum status refuse_video_file(const struct field *field, struct reason *why)
-{
-    reason_set(why, "invalid_value", "%s asks for a video file; these are not supported yet.",
-               "%s 指定的是视频文件，暂不支持。", field_path(field).text);
-    reason_hint(why,
-                "Send the video's frames: {\"type\":\"video\",\"video\":[\"URL\",…],\"fps\":2}.",
-                "请发送视频的各帧：{\"type\":\"video\",\"video\":[\"URL\",…],\"fps\":2}。");
-    return field_blame(field, why);
-}
-
-static enum status parse_video_url(const struct field *part, struct chat_media *media,
-                                   struct part_nodes *nodes, struct reason *why)
-{
-    (void)media;
-    (void)nodes;
-    const struct field video_url = field_member(part, "video_url"),
-                       type = field_member(part, "type");
-    return refuse_video_file(video_url.json ? &video_url : &type, why);
-}
-
 static enum status parse_frames(const struct field *video, struct arena *arena,
                                 struct chat_video *out, struct reason *why)
 {
@@ -196,26 +176,68 @@ static enum status parse_fps(const struct field *part, double *fps, struct reaso
     return status ? status : field_number(&plain, range, fps, why);
 }
 
-static enum status parse_video(const struct field *part, struct chat_media *media,
-                               struct part_nodes *nodes, struct reason *why)
+/* A new video at this place, not counted yet. */
+static enum status new_video(const struct field *place, struct chat_media *media,
+                             struct chat_video **out, struct reason *why)
 {
-    const struct field video = field_member(part, "video");
-    if (json_is(video.json, JSON_STRING))
-        return refuse_video_file(&video, why);
-    enum status status = field_is(&video, JSON_ARRAY, why);
-    if (status)
-        return status;
     struct chat_video *videos =
         grow(media->arena, media->videos, media->video_count, sizeof *videos);
     if (!videos)
         return reason_no_memory(why, sizeof *videos);
     media->videos = videos;
-    struct chat_video *out = &videos[media->video_count];
-    *out =
-        (struct chat_video){.path = arena_strdup(media->arena, str_from(field_path(&video).text))};
-    if (!out->path)
-        return reason_no_memory(why, sizeof(struct field_path));
-    status = parse_frames(&video, media->arena, out, why);
+    *out = &videos[media->video_count];
+    **out = (struct chat_video){
+        .path = arena_strdup(media->arena, str_from(field_path(place).text)),
+        .max_frames = -1,
+    };
+    return (*out)->path ? STATUS_OK : reason_no_memory(why, sizeof(struct field_path));
+}
+
+static enum status add_video_file(const struct field *part, const struct field *url,
+                                  struct chat_media *media, struct part_nodes *nodes,
+                                  struct reason *why)
+{
+    struct chat_video *video;
+    const struct field max_frames = field_member(part, "max_frames");
+    enum status status = new_video(url, media, &video, why);
+    if (!status)
+        status = field_text(url, &video->url, why);
+    if (!status)
+        status = parse_fps(part, &video->fps, why);
+    if (!status)
+        status = field_integer(&max_frames, 2, INT32_MAX, &video->max_frames, why);
+    if (status)
+        return status;
+    media->video_count++;
+    return fill_part(nodes, "video", NULL);
+}
+
+static enum status parse_video_url(const struct field *part, struct chat_media *media,
+                                   struct part_nodes *nodes, struct reason *why)
+{
+    const struct field video_url = field_member(part, "video_url");
+    if (json_is(video_url.json, JSON_STRING))
+        return add_video_file(part, &video_url, media, nodes, why);
+    if (video_url.json && video_url.json->type != JSON_OBJECT)
+        return field_wrong_type(&video_url, "an object with the member url, or a string",
+                                "含有 url 成员的对象或字符串", why);
+    const enum status status = field_is(&video_url, JSON_OBJECT, why);
+    const struct field url = field_member(&video_url, "url");
+    return status ? status : add_video_file(part, &url, media, nodes, why);
+}
+
+static enum status parse_video(const struct field *part, struct chat_media *media,
+                               struct part_nodes *nodes, struct reason *why)
+{
+    const struct field video = field_member(part, "video");
+    if (json_is(video.json, JSON_STRING))
+        return add_video_file(part, &video, media, nodes, why);
+    struct chat_video *out;
+    enum status status = field_is(&video, JSON_ARRAY, why);
+    if (!status)
+        status = new_video(&video, media, &out, why);
+    if (!status)
+        status = parse_frames(&video, media->arena, out, why);
     if (!status)
         status = parse_fps(part, &out->fps, why);
     if (status)
@@ -247,8 +269,9 @@ static const struct part_kind {
 static enum status unknown_part(const struct field *type, struct reason *why)
 {
     reason_set(why, "unknown_content_part",
-               "%s is \"%s\"; the supported types are text, image_url, image and video.",
-               "%s 的值是 \"%s\"；支持的类型有 text、image_url、image 和 video。",
+               "%s is \"%s\"; the supported types are text, image_url, image, video_url and "
+               "video.",
+               "%s 的值是 \"%s\"；支持的类型有 text、image_url、image、video_url 和 video。",
                field_path(type).text, field_quote(type->json->text).text);
     if (str_is(type->json->text, "input_text") || str_is(type->json->text, "input_image"))
         reason_hint(why,

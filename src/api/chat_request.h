@@ -17,12 +17,15 @@ struct chat_image {
     const char *path; /* "messages[0].content[1].image_url.url" */
 };
 
-/* A video given as its frames. */
+/* A video: a file, or its frames. */
 struct chat_video {
+    struct str url;                  /* of a file; empty: there are frames */
     const struct chat_image *frames; /* at least one */
     uint32_t frame_count;
-    double fps;       /* frames per second of what was given, 0.001 to 1000; NAN: not said */
-    const char *path; /* "messages[0].content[0].video" */
+    double fps;         /* 0.001 to 1000; NAN: not said. Of a file: how many to look at per second;
+                         * of frames: how many stand for a second */
+    int64_t max_frames; /* of a file to look at, ≥ 2; -1: not said */
+    const char *path;   /* "messages[0].content[0].video", "….video_url.url" */
 };
 
 struct chat_request {

@@ -167,13 +167,23 @@ static const struct row parts[] = {
     {"{'type':'video','video':['a'],'total_pixels':4}", VALUE, ".total_pixels"},
     {"{'type':'video'}", MISSING, ".video"},
     {"{'type':'video','video':[]}", VALUE, ".video"},
-    {"{'type':'video','video':'https://a/b.mp4'}", VALUE, ".video"},
+    {"{'type':'video','video':'https://a/b.mp4'}", NULL, ""},
+    {"{'type':'video','video':''}", VALUE, ".video"},
     {"{'type':'video','video':{'url':'a'}}", TYPE, ".video"},
     {"{'type':'video','video':['a',3]}", TYPE, ".video[1]"},
     {"{'type':'video','video':['a',null]}", TYPE, ".video[1]"},
     {"{'type':'video','video':['']}", VALUE, ".video[0]"},
-    {"{'type':'video_url','video_url':{'url':'https://a/b.mp4'}}", VALUE, ".video_url"},
-    {"{'type':'video_url'}", VALUE, ".type"},
+    {"{'type':'video_url','video_url':{'url':'https://a/b.mp4'}}", NULL, ""},
+    {"{'type':'video_url','video_url':'data:,','fps':0.5,'max_frames':2}", NULL, ""},
+    {"{'type':'video_url'}", MISSING, ".video_url"},
+    {"{'type':'video_url','video_url':{}}", MISSING, ".video_url.url"},
+    {"{'type':'video_url','video_url':{'url':''}}", VALUE, ".video_url.url"},
+    {"{'type':'video_url','video_url':{'url':['a']}}", TYPE, ".video_url.url"},
+    {"{'type':'video_url','video_url':['a']}", TYPE, ".video_url"},
+    {"{'type':'video_url','video_url':'a','fps':0}", VALUE, ".fps"},
+    {"{'type':'video_url','video_url':'a','max_frames':1}", VALUE, ".max_frames"},
+    {"{'type':'video_url','video_url':'a','max_frames':2.5}", TYPE, ".max_frames"},
+    {"{'type':'video_url','video_url':'a','total_pixels':4}", VALUE, ".total_pixels"},
 };
 
 /* One call of an assistant's message; paths start behind "messages[0].tool_calls[0]". */
@@ -522,7 +532,8 @@ static void test_media_in_order(void **state)
               "'sample_fps':1},{'type':'image_url','image_url':{'url':'b'}}]},"
               "{'role':'assistant','content':'x'},"
               "{'role':'user','content':[{'type':'video','video':['z']},"
-              "{'type':'image_url','image_url':'c'}]}]}");
+              "{'type':'image_url','image_url':'c'},{'type':'video_url','video_url':{'url':'d'},"
+              "'fps':3,'max_frames':9}]}]}");
     const struct chat_request *r = &p.request;
     assert_int_equal(p.status, STATUS_OK);
     assert_int_equal(r->image_count, 3);
@@ -531,12 +542,16 @@ static void test_media_in_order(void **state)
     assert_string_equal(r->images[0].path, "messages[0].content[0].image");
     assert_string_equal(r->images[1].path, "messages[0].content[3].image_url.url");
     assert_string_equal(r->images[2].path, "messages[2].content[1].image_url");
-    assert_int_equal(r->video_count, 2);
+    assert_int_equal(r->video_count, 3);
     assert_string_equal(r->videos[0].path, "messages[0].content[2].video");
     assert_int_equal(r->videos[0].frame_count, 2);
     assert_true(str_is(r->videos[0].frames[1].url, "w"));
     assert_string_equal(r->videos[0].frames[1].path, "messages[0].content[2].video[1]");
     assert_true(r->videos[0].fps == 4 && isnan(r->videos[1].fps));
+    assert_string_equal(r->videos[2].path, "messages[2].content[2].video_url.url");
+    assert_true(str_is(r->videos[2].url, "d") && r->videos[2].fps == 3);
+    assert_int_equal(r->videos[2].max_frames, 9);
+    assert_int_equal(r->videos[1].max_frames, -1);
     parsed_free(&p);
 }
 
@@ -575,7 +590,6 @@ static void test_hints(void **state)
         {"{'role':'asistant','content':'a'}", "Did you mean assistant?"},
         {"{'role':'function','content':'a'}", "tool_call_id"},
         {"{'role':'user','content':[{'type':'input_image'}]}", "image_url"},
-        {"{'role':'user','content':[{'type':'video_url'}]}", "frames"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct parsed p;

@@ -1,5 +1,7 @@
 #include "config/check.h"
 
+#include "os/file.h"
+
 static enum status at(const struct settings *settings, const char *path, struct reason *why)
 {
     char place[256];
@@ -63,10 +65,22 @@ static enum status check_pixels(const struct settings *settings, struct reason *
     return at(settings, "model.image.min_pixels", why);
 }
 
+static enum status check_file_root(const struct settings *settings, struct reason *why)
+{
+    const char *root = settings->model.image.file_root;
+    if (!root[0] || file_is_directory(root))
+        return STATUS_OK;
+    reason_set(why, "config_invalid_value", "model.image.file_root: %s is not a directory.",
+               "model.image.file_root：%s 不是目录。", root);
+    return at(settings, "model.image.file_root", why);
+}
+
 enum status settings_check(const struct settings *settings, struct reason *why)
 {
     enum status status = check_listeners(settings, why);
     if (!status)
         status = check_keys(settings, why);
-    return status ? status : check_pixels(settings, why);
+    if (!status)
+        status = check_pixels(settings, why);
+    return status ? status : check_file_root(settings, why);
 }

@@ -35,7 +35,13 @@ struct settings {
             int64_t min_pixels, max_pixels; /* -1: as the checkpoint says */
             int64_t max_bytes;
             int64_t decode_pixels;
+            const char *file_root; /* "": no file: URLs */
         } image;
+        struct {
+            int64_t max_frames; /* -1: as the checkpoint says */
+            double fps;         /* unset: as the checkpoint says */
+            int64_t max_bytes;
+        } video;
         struct { /* unset: as the checkpoint says */
             double temperature, top_p;
             int64_t top_k, max_tokens;

@@ -115,6 +115,10 @@ static void defaults_are_the_contract(void **state)
     assert_int_equal(s->model.image.min_pixels, -1);
     assert_int_equal(s->model.image.max_bytes, 20 << 20);
     assert_int_equal(s->model.image.decode_pixels, 100000000);
+    assert_string_equal(s->model.image.file_root, "");
+    assert_int_equal(s->model.video.max_frames, -1);
+    assert_true(isnan(s->model.video.fps));
+    assert_int_equal(s->model.video.max_bytes, 512 << 20);
     assert_true(isnan(s->model.defaults.temperature) && isnan(s->model.defaults.top_p));
     assert_int_equal(s->model.defaults.top_k, -1);
     assert_int_equal(s->access.require_key, TRISTATE_UNSET);
@@ -221,6 +225,8 @@ static const struct {
     {NULL, "QVL_MODEL_ALIASES=a,", "", "QVL_MODEL_ALIASES", "empty item"},
     {NULL, "QVL_MODEL_NAME=\xFF", "", "QVL_MODEL_NAME", "UTF-8"},
     {"model: {image: {min_pixels: 9, max_pixels: 8}}", NULL, "", ":1", "is more than"},
+    {"model: {image: {file_root: /nowhere}}", NULL, "", ":1", "is not a directory"},
+    {NULL, NULL, "--model.video.max-frames 1", "--model.video.max-frames", "from 2 to 4096"},
     {"server: {max_bdy: 1}", NULL, "", ":1", "server.max_bdy"},
 };
 

@@ -53,6 +53,15 @@ static uint32_t video_groups(const struct prompt_video *video)
     return video->count / 2 + video->count % 2;
 }
 
+enum status prompt_video_size(const struct model *model, uint32_t count, uint32_t source_height,
+                              uint32_t source_width, uint32_t *height, uint32_t *width,
+                              struct reason *why)
+{
+    return resize_plan_video(count, source_height, source_width, SIDE_FACTOR,
+                             budget_of((struct pixel_sizes){0}, model->config.video), height, width,
+                             why);
+}
+
 static enum status plan_video(const struct builder *b, size_t i, struct reason *why)
 {
     const struct prompt_video *video = &b->request->videos[i];
@@ -65,12 +74,11 @@ static enum status plan_video(const struct builder *b, size_t i, struct reason *
             return STATUS_INVALID;
         }
     }
-    const uint32_t height = video->count ? video->frames[0].height : 0;
-    const uint32_t width = video->count ? video->frames[0].width : 0;
-    const enum status status =
-        resize_plan_video(video->count, height, width, SIDE_FACTOR,
-                          budget_of((struct pixel_sizes){0}, b->model->config.video), &plan->height,
-                          &plan->width, why);
+    struct image source = {.height = video->source_height, .width = video->source_width};
+    if (source.height == 0 && video->count > 0)
+        source = video->frames[0];
+    const enum status status = prompt_video_size(b->model, video->count, source.height,
+                                                 source.width, &plan->height, &plan->width, why);
     plan_tokens(plan);
     return status;
 }

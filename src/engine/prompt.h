@@ -30,8 +30,16 @@ struct prompt_video {
     const struct image *frames;
     const double *frame_times; /* seconds, one per frame */
     uint32_t count;
-    bool keep_outer; /* transformers 5.x layout, see chat_template.h */
+    uint32_t source_height, source_width; /* before the caller brought the frames to
+                                           * prompt_video_size; 0: they are as they came */
+    bool keep_outer;                      /* transformers 5.x layout, see chat_template.h */
 };
+
+/* The size that the frames of a video are brought to, so that a caller with many large ones can do
+ * it one by one. Codes: those of resize_plan_video. */
+MUST_CHECK enum status prompt_video_size(const struct model *model, uint32_t count,
+                                         uint32_t source_height, uint32_t source_width,
+                                         uint32_t *height, uint32_t *width, struct reason *why);
 
 struct prompt_request {
     const struct json *messages, *tools; /* see chat_template.h; tools may be NULL */

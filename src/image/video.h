@@ -11,6 +11,9 @@ struct video_sampling {
     uint32_t min_frames, max_frames;
 };
 
+/* source_fps, or the 24 that stand for an unknown one (≤ 0). */
+double video_known_fps(double source_fps);
+
 /* Number of frames sampled from `total` frames of a source at source_fps (≤ 0: unknown, 24). */
 uint32_t video_sample_count(const struct video_sampling *s, uint32_t total, double source_fps);
 

@@ -155,6 +155,7 @@ void chat_fail(struct chat *chat, const struct reason *why)
         return;
     chat->failed = true;
     chat->failure = *why;
+    atomic_store(&chat->cancelled, true);
     if (chat->state == CHAT_RUNNING)
         cancel_all(chat);
 }
@@ -258,6 +259,7 @@ void chat_answer(struct call *call)
 
 void chat_client_gone(struct chat *chat)
 {
+    atomic_store(&chat->cancelled, true);
     if (chat->state == CHAT_PREPARING)
         uv_cancel((uv_req_t *)&chat->work);
     else

@@ -9,6 +9,8 @@
 #include "api/chat_response.h"
 #include "server/call.h"
 
+#include <stdatomic.h>
+
 enum chat_state { CHAT_PREPARING, CHAT_RUNNING };
 
 struct chat {
@@ -23,6 +25,7 @@ struct chat {
     int64_t begun_ns;
 
     uv_work_t work;
+    atomic_bool cancelled; /* the worker may stop: nobody waits for what it does */
     enum status prepared;
     struct reason why; /* of `prepared` */
     struct prompt_input prompts[CHAT_N_MAX];

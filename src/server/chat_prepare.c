@@ -28,19 +28,42 @@ static enum status build_prompts(struct chat *chat, const struct pictures *pictu
     return status;
 }
 
+enum { VIDEO_SECONDS = 60 };
+
+static uint64_t set_or_zero(int64_t setting)
+{
+    return setting > 0 ? (uint64_t)setting : 0;
+}
+
+/* The configuration's word, else the checkpoint's. */
+static struct video_sampling sampling_of(const struct chat *chat)
+{
+    const struct settings *settings = chat->service->settings;
+    const struct model_config *config = &chat->service->model->config;
+    const double fps = settings->model.video.fps;
+    const int64_t max_frames = settings->model.video.max_frames;
+    return (struct video_sampling){
+        .fps = isnan(fps) ? config->video_fps : fps,
+        .min_frames = config->video_min_frames,
+        .max_frames = max_frames < 0 ? config->video_max_frames : (uint32_t)max_frames,
+    };
+}
+
 void chat_prepare(struct chat *chat)
 {
     const struct settings *settings = chat->service->settings;
     const struct picture_limits limits = {
         .file_bytes = (uint64_t)settings->model.image.max_bytes,
         .pixels = (uint64_t)settings->model.image.decode_pixels,
-        .usual_fps = chat->service->model->config.video_fps,
-        .budget = {.min_pixels = settings->model.image.min_pixels > 0
-                                     ? (uint64_t)settings->model.image.min_pixels
-                                     : 0,
-                   .max_pixels = settings->model.image.max_pixels > 0
-                                     ? (uint64_t)settings->model.image.max_pixels
-                                     : 0},
+        .budget = {.min_pixels = set_or_zero(settings->model.image.min_pixels),
+                   .max_pixels = set_or_zero(settings->model.image.max_pixels)},
+        .file_root = settings->model.image.file_root,
+        .frames_fps = chat->service->model->config.video_fps,
+        .sampling = sampling_of(chat),
+        .video_bytes = (uint64_t)settings->model.video.max_bytes,
+        .video_ms = VIDEO_SECONDS * 1000,
+        .model = chat->service->model,
+        .cancelled = &chat->cancelled,
     };
     struct pictures pictures;
     chat->prepared = pictures_load(&chat->request, &limits, &pictures, &chat->why);
