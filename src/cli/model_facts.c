@@ -72,7 +72,7 @@ enum status model_facts_read(const char *path, struct model_facts *out, struct r
     if (status == STATUS_OK)
         status = chat_template_detect(path, &out->template_kind, &out->template_known, why);
     if (status == STATUS_OK)
-        out->kv_bytes_per_token = kv_page_bytes(&out->config.text, DTYPE_F32) / KV_PAGE_TOKENS;
+        out->kv_bytes_per_token = kv_page_bytes(&out->config.text, KV_F16) / KV_PAGE_TOKENS;
     else
         model_facts_release(out);
     return status;

@@ -121,7 +121,7 @@ static void info_adds_up(void **state)
     assert_int_equal(integer(json_get(root, "dtypes"), "BF16"), integer(root, "bytes"));
     assert_true(str_is(json_get(root, "chat_template")->text, "instruct"));
     /* K and V of 4 layers, 1 head of 128, F32. */
-    assert_int_equal(integer(root, "kv_bytes_per_token"), 2 * 4 * 128 * 4);
+    assert_int_equal(integer(root, "kv_bytes_per_token"), 2 * 4 * 128 * 2);
 }
 
 static void info_is_a_table(void **state)

@@ -14,6 +14,7 @@ struct decoder {
     struct kv_cache *cache;
     struct decoder_limits limits;
     struct text_rope rope;
+    struct attention_shape shape;
     decoder_trace_fn *trace;
     void *trace_arg;
 
@@ -24,7 +25,7 @@ struct decoder {
     float *cos, *sin;               /* [rows, d/2] */
     float *logits;                  /* [logits_rows, vocab] */
     struct attention_row *attended; /* [rows] */
-    const float **page_table;       /* [2 · pages]: K and V pages of the batch's sequences */
+    const void **page_table;        /* [2 · pages]: K and V pages of the batch's sequences */
 };
 
 static size_t query_dim(const struct text_config *c)
@@ -75,6 +76,14 @@ enum status decoder_create(const struct model *model, struct compute *compute,
     decoder->cache = cache;
     decoder->limits = limits;
     text_rope_init(&decoder->rope, &model->config.text);
+    decoder->shape = (struct attention_shape){
+        .heads = model->config.text.heads,
+        .kv_heads = model->config.text.kv_heads,
+        .d = model->config.text.head_dim,
+        .page_tokens = KV_PAGE_TOKENS,
+        .dtype = kv_cache_dtype(cache),
+        .scale = 1.0f / sqrtf((float)model->config.text.head_dim),
+    };
     if (!allocate(decoder)) {
         decoder_destroy(decoder);
         reason_set(why, "memory_full", "There is no memory for batches of %u tokens.",
@@ -128,7 +137,7 @@ static void embed(struct decoder *d, const struct decoder_row *rows, size_t n)
  * one run of the table. */
 static void list_pages(struct decoder *d, const struct decoder_row *rows, size_t n, uint32_t layer)
 {
-    const float **at = d->page_table, **keys = NULL, **values = NULL;
+    const void **at = d->page_table, **keys = NULL, **values = NULL;
     for (size_t r = 0; r < n; r++) {
         const struct kv_pages *pages = rows[r].pages;
         if (r == 0 || pages != rows[r - 1].pages) {
@@ -160,6 +169,8 @@ static void finish_heads(void *arg, size_t begin, size_t end, int thread)
     const struct text_config *c = &d->model->config.text;
     const struct kernels *kernels = compute_kernels(d->compute);
     const size_t dim = c->head_dim, half = dim / 2;
+    const enum dtype dtype = kv_cache_dtype(d->cache);
+    const size_t head_bytes = dtype_bytes(dtype, dim);
     for (size_t r = begin; r < end; r++) {
         const struct decoder_row *row = &job->rows[r];
         const float *cos = d->cos + r * half, *sin = d->sin + r * half;
@@ -170,13 +181,15 @@ static void finish_heads(void *arg, size_t begin, size_t end, int thread)
         }
         const uint32_t page = row->pages->list[row->index / KV_PAGE_TOKENS];
         const size_t slot = row->index % KV_PAGE_TOKENS;
-        float *keys = kv_page_keys(d->cache, page, job->layer_index);
-        float *values = kv_page_values(d->cache, page, job->layer_index);
+        char *keys = kv_page_keys(d->cache, page, job->layer_index);
+        char *values = kv_page_values(d->cache, page, job->layer_index);
         for (size_t g = 0; g < c->kv_heads; g++) {
-            const size_t from = r * key_dim(c) + g * dim, to = (g * KV_PAGE_TOKENS + slot) * dim;
-            kernels->rms_norm(keys + to, d->k + from, job->layer->k_norm.weight, dim, c->rms_eps);
-            kernels->rope(keys + to, cos, sin, half);
-            memcpy(values + to, d->v + from, dim * sizeof *values);
+            float *k = d->k + r * key_dim(c) + g * dim, *v = d->v + r * key_dim(c) + g * dim;
+            const size_t to = (g * KV_PAGE_TOKENS + slot) * head_bytes;
+            kernels->rms_norm(k, k, job->layer->k_norm.weight, dim, c->rms_eps);
+            kernels->rope(k, cos, sin, half);
+            kernels->from_f32[dtype](keys + to, k, dim);
+            kernels->from_f32[dtype](values + to, v, dim);
         }
     }
 }
@@ -194,8 +207,7 @@ static void attention(struct decoder *d, const struct decoder_row *rows, size_t 
     struct head_job job = {d, layer, rows, index};
     pool_run(compute_pool(d->compute), n, 4, finish_heads, &job);
     list_pages(d, rows, n, index);
-    attention_paged(d->compute, d->mixed, d->q, d->attended, n, c->heads, c->kv_heads, c->head_dim,
-                    KV_PAGE_TOKENS, 1.0f / sqrtf((float)c->head_dim));
+    attention_paged(d->compute, d->mixed, d->q, d->attended, n, &d->shape);
     matmul_add(d->compute, &layer->o, d->mixed, n, d->u, d->x);
 }
 

@@ -47,7 +47,10 @@ static enum status plan_cache(struct engine *engine, const struct engine_options
     const uint32_t most = text->max_positions;
     uint32_t context = or_default(options->context, DEFAULT_CONTEXT);
     context = context < most ? context : most;
-    const uint64_t page_bytes = kv_page_bytes(text, DTYPE_F32);
+    const enum status status = kv_type_check(text, options->kv_type, why);
+    if (status != STATUS_OK)
+        return status;
+    const uint64_t page_bytes = kv_page_bytes(text, options->kv_type);
     uint64_t count =
         (options->kv_cache_bytes ? options->kv_cache_bytes : DEFAULT_CACHE_BYTES) / page_bytes;
     if (!options->kv_cache_bytes && count > kv_pages_for(context))
@@ -128,6 +131,7 @@ static enum status start(struct engine *engine, const struct engine_options *opt
         .threads = options->threads > 0 ? options->threads : cpu_usable_cores(),
         .max_sequences = or_default(options->max_sequences, DEFAULT_SEQUENCES),
         .prefill_chunk = or_default(options->prefill_chunk, DEFAULT_CHUNK),
+        .kv_type = options->kv_type,
         .on_end = sequence_ended,
         .arg = engine,
     };

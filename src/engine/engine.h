@@ -6,6 +6,7 @@
  * and must be quick: hand them over, do not work in them. */
 #pragma once
 
+#include "engine/kv_cache.h"
 #include "engine/prompt.h"
 #include "engine/sampler.h"
 #include "engine/text_stream.h"
@@ -20,11 +21,13 @@ struct engine_options {
     uint32_t max_waiting;    /* queued beyond those; 0: 256 */
     uint32_t prefill_chunk;  /* prompt tokens of one step; 0: 512 */
     uint64_t kv_cache_bytes; /* 0: 2 GiB, or what one full context needs, if less */
+    enum kv_type kv_type;    /* 0: F16 */
     uint64_t picture_bytes;  /* of the pictures of all sequences, and of the work on one of them;
                               * 0: a quarter of the machine's memory */
 };
 
-/* The model is borrowed and must outlive the engine. Codes: memory_full. */
+/* The model is borrowed and must outlive the engine. Codes: memory_full, invalid_value
+ * (the KV type does not suit the model). */
 MUST_CHECK enum status engine_create(const struct model *model,
                                      const struct engine_options *options, struct engine **out,
                                      struct reason *why);

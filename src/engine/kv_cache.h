@@ -14,16 +14,27 @@
 
 enum { KV_PAGE_TOKENS = 32 };
 
+/* The numbers that keys and values are kept as. */
+enum kv_type { KV_F16, KV_F32, KV_Q8_0 };
+
+enum dtype kv_dtype(enum kv_type type);
+
+/* Whether a model's heads can be kept as such a type: Q8_0 takes blocks of 32 numbers. Codes:
+ * invalid_value. */
+MUST_CHECK enum status kv_type_check(const struct text_config *config, enum kv_type type,
+                                     struct reason *why);
+
 struct kv_cache;
 
 /* Bytes of one page of such a model. */
-uint64_t kv_page_bytes(const struct text_config *config, enum dtype dtype);
+uint64_t kv_page_bytes(const struct text_config *config, enum kv_type type);
 
-/* dtype: DTYPE_F32. Codes: memory_full. */
-MUST_CHECK enum status kv_cache_create(const struct text_config *config, enum dtype dtype,
+/* Codes: memory_full, those of kv_type_check. */
+MUST_CHECK enum status kv_cache_create(const struct text_config *config, enum kv_type type,
                                        uint32_t pages, struct kv_cache **out, struct reason *why);
 void kv_cache_destroy(struct kv_cache *cache); /* takes NULL */
 
+enum dtype kv_cache_dtype(const struct kv_cache *cache);
 uint32_t kv_cache_pages(const struct kv_cache *cache);
 uint32_t kv_cache_free_pages(const struct kv_cache *cache);
 
@@ -43,6 +54,6 @@ struct kv_pages {
 bool kv_pages_grow(struct kv_cache *cache, struct kv_pages *pages, uint32_t tokens);
 void kv_pages_release(struct kv_cache *cache, struct kv_pages *pages);
 
-/* K or V of a whole page in one layer: [kv_heads, 32, head_dim]. */
-float *kv_page_keys(const struct kv_cache *cache, uint32_t page, uint32_t layer);
-float *kv_page_values(const struct kv_cache *cache, uint32_t page, uint32_t layer);
+/* K or V of a whole page in one layer: [kv_heads, 32, head_dim] of kv_cache_dtype. */
+void *kv_page_keys(const struct kv_cache *cache, uint32_t page, uint32_t layer);
+void *kv_page_values(const struct kv_cache *cache, uint32_t page, uint32_t layer);

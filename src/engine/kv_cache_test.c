@@ -7,15 +7,17 @@ static const struct text_config CONFIG = {.layers = 3, .kv_heads = 2, .head_dim 
 static struct kv_cache *create(uint32_t pages)
 {
     struct kv_cache *cache;
-    assert_int_equal(kv_cache_create(&CONFIG, DTYPE_F32, pages, &cache, NULL), STATUS_OK);
+    assert_int_equal(kv_cache_create(&CONFIG, KV_F32, pages, &cache, NULL), STATUS_OK);
     return cache;
 }
 
 static void pages_hold_all_layers(void **state)
 {
     (void)state;
-    assert_int_equal(kv_page_bytes(&CONFIG, DTYPE_F32), 3 * 2 * 2 * 32 * 8 * 4);
-    assert_int_equal(kv_page_bytes(&CONFIG, DTYPE_F16), 3 * 2 * 2 * 32 * 8 * 2);
+    const struct text_config wide = {.layers = 3, .kv_heads = 2, .head_dim = 64};
+    assert_int_equal(kv_page_bytes(&CONFIG, KV_F32), 3 * 2 * 2 * 32 * 8 * 4);
+    assert_int_equal(kv_page_bytes(&CONFIG, KV_F16), 3 * 2 * 2 * 32 * 8 * 2);
+    assert_int_equal(kv_page_bytes(&wide, KV_Q8_0), 3 * 2 * 2 * 32 * 2 * 34);
     assert_int_equal(kv_pages_for(0), 0);
     assert_int_equal(kv_pages_for(32), 1);
     assert_int_equal(kv_pages_for(33), 2);
@@ -29,18 +31,18 @@ static void every_block_is_its_own(void **state)
     for (uint32_t page = 0; page < 4; page++) {
         for (uint32_t layer = 0; layer < 3; layer++) {
             for (size_t i = 0; i < floats; i++) {
-                kv_page_keys(cache, page, layer)[i] = (float)(page * 10 + layer);
-                kv_page_values(cache, page, layer)[i] = (float)(page * 10 + layer + 5);
+                ((float *)kv_page_keys(cache, page, layer))[i] = (float)(page * 10 + layer);
+                ((float *)kv_page_values(cache, page, layer))[i] = (float)(page * 10 + layer + 5);
             }
         }
     }
     for (uint32_t page = 0; page < 4; page++) {
         for (uint32_t layer = 0; layer < 3; layer++) {
-            assert_float_equal(kv_page_keys(cache, page, layer)[0], (float)(page * 10 + layer), 0);
-            assert_float_equal(kv_page_keys(cache, page, layer)[floats - 1],
-                               (float)(page * 10 + layer), 0);
-            assert_float_equal(kv_page_values(cache, page, layer)[0],
-                               (float)(page * 10 + layer + 5), 0);
+            const float *keys = kv_page_keys(cache, page, layer);
+            const float *values = kv_page_values(cache, page, layer);
+            assert_float_equal(keys[0], (float)(page * 10 + layer), 0);
+            assert_float_equal(keys[floats - 1], (float)(page * 10 + layer), 0);
+            assert_float_equal(values[0], (float)(page * 10 + layer + 5), 0);
         }
     }
     kv_cache_destroy(cache);
@@ -80,17 +82,25 @@ static void too_large_is_an_error(void **state)
     const struct text_config huge = {.layers = 1 << 20, .kv_heads = 1 << 20, .head_dim = 256};
     struct kv_cache *cache;
     struct reason why;
-    assert_int_equal(kv_cache_create(&huge, DTYPE_F32, 1 << 20, &cache, &why), STATUS_NO_MEMORY);
+    assert_int_equal(kv_cache_create(&huge, KV_F32, 1 << 20, &cache, &why), STATUS_NO_MEMORY);
     assert_string_equal(why.code, "memory_full");
+}
+
+static void blocks_must_divide_the_heads(void **state)
+{
+    (void)state;
+    struct kv_cache *cache;
+    struct reason why;
+    assert_int_equal(kv_cache_create(&CONFIG, KV_Q8_0, 4, &cache, &why), STATUS_INVALID);
+    assert_string_equal(why.code, "invalid_value");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pages_hold_all_layers),
-        cmocka_unit_test(every_block_is_its_own),
-        cmocka_unit_test(sequences_take_and_give_back),
-        cmocka_unit_test(too_large_is_an_error),
+        cmocka_unit_test(pages_hold_all_layers),        cmocka_unit_test(every_block_is_its_own),
+        cmocka_unit_test(sequences_take_and_give_back), cmocka_unit_test(too_large_is_an_error),
+        cmocka_unit_test(blocks_must_divide_the_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

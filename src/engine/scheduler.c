@@ -59,7 +59,7 @@ static enum status create_parts(struct scheduler *s, struct reason *why)
         return reason_no_memory(why, rows * sizeof *s->rows);
     enum status status = compute_create(o->threads, limits_of(s->model, rows), &s->compute, why);
     if (status == STATUS_OK)
-        status = kv_cache_create(&s->model->config.text, DTYPE_F32, o->kv_pages, &s->cache, why);
+        status = kv_cache_create(&s->model->config.text, o->kv_type, o->kv_pages, &s->cache, why);
     if (status == STATUS_OK) {
         const struct decoder_limits limits = {.rows = rows, .logits_rows = o->max_sequences};
         status = decoder_create(s->model, s->compute, s->cache, limits, &s->decoder, why);

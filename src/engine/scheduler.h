@@ -17,6 +17,7 @@ struct scheduler_options {
     uint32_t max_sequences; /* running at once */
     uint32_t prefill_chunk; /* prompt tokens of one batch */
     uint32_t kv_pages;      /* enough for the context of one sequence */
+    enum kv_type kv_type;
     /* Called just before the last event of a sequence: who gets that may already submit another. */
     void (*on_end)(void *arg, const struct sequence *sequence);
     void *arg;

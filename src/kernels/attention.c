@@ -185,50 +185,74 @@ void attention_full(struct compute *compute, float *out, const float *q, const f
 
 struct paged {
     struct compute *compute;
+    struct attention_shape shape;
     float *out;
     const float *q;
     const struct attention_row *rows;
-    size_t n, heads, kv_heads, d, page_tokens;
-    size_t group;     /* query heads of one kv head */
-    size_t tile_rows; /* rows of one item */
-    float scale;
+    size_t n;
+    size_t token_bytes; /* one token of one kv head: d numbers */
+    size_t group;       /* query heads of one kv head */
+    size_t tile_rows;   /* rows of one item */
 };
+
+/* Tokens [from, …) of one kv head, up to the end of their page. */
+static const char *in_page(const struct paged *job, const void *const *pages, size_t kv_head,
+                           size_t from)
+{
+    const size_t page_tokens = job->shape.page_tokens;
+    return (const char *)pages[from / page_tokens] +
+           (kv_head * page_tokens + from % page_tokens) * job->token_bytes;
+}
+
+/* A block of nk tokens as the decode kernels take it: where it lies, or else as F32 in `room`. */
+static const void *readable(const struct paged *job, const char *block, size_t nk, float *room,
+                            enum dtype *dtype)
+{
+    const struct kernels *kernels = &job->compute->kernels;
+    *dtype = job->shape.dtype;
+    if (kernels->weighted_rows[*dtype])
+        return block;
+    kernels->to_f32[*dtype](room, block, nk * job->shape.d);
+    *dtype = DTYPE_F32;
+    return room;
+}
 
 /* One row and kv head: its queries pass over the pages where they lie. */
 static void paged_row(const struct paged *job, struct tile *tile, size_t row, size_t kv_head)
 {
     const struct kernels *kernels = tile->kernels;
     const struct attention_row *keys = &job->rows[row];
-    const size_t d = job->d, offset = kv_head * job->page_tokens * d;
+    const size_t d = job->shape.d, page_tokens = job->shape.page_tokens;
     for (size_t g = 0; g < job->group; g += ATTEND_TILE) {
         const size_t nq = min_size(ATTEND_TILE, job->group - g);
-        const size_t column = (row * job->heads + kv_head * job->group + g) * d;
+        const size_t column = (row * job->shape.heads + kv_head * job->group + g) * d;
         tile_begin(tile, nq);
         for (size_t j = 0, nk; j < keys->visible; j += nk) {
-            const size_t page = j / job->page_tokens, within = j % job->page_tokens;
-            nk = min_size(job->page_tokens - within, ATTEND_KEYS_MAX);
+            nk = min_size(page_tokens - j % page_tokens, ATTEND_KEYS_MAX);
             nk = min_size(nk, keys->visible - j);
-            kernels->gemv[DTYPE_F32](tile->scores, SCORE_STRIDE,
-                                     keys->k_pages[page] + offset + within * d, job->q + column, nq,
-                                     nk, d);
+            enum dtype dtype;
+            const void *k =
+                readable(job, in_page(job, keys->k_pages, kv_head, j), nk, tile->k, &dtype);
+            kernels->gemv[dtype](tile->scores, SCORE_STRIDE, k, job->q + column, nq, nk, d);
             tile_softmax(tile, nk, NULL);
-            kernels->weighted_rows(tile->acc, tile->scores, SCORE_STRIDE, nq,
-                                   keys->v_pages[page] + offset + within * d, nk, d);
+            const void *v =
+                readable(job, in_page(job, keys->v_pages, kv_head, j), nk, tile->v, &dtype);
+            kernels->weighted_rows[dtype](tile->acc, tile->scores, SCORE_STRIDE, nq, v, nk, d);
         }
         for (size_t i = 0; i < nq; i++)
             write_query(kernels, job->out + column + i * d, tile->acc + i * d, tile->sum[i], d);
     }
 }
 
-/* Copies tokens [from, from + count) of one kv head to [count, d]. */
-static void gather(const struct paged *job, float *to, const float *const *pages, size_t kv_head,
+/* Converts tokens [from, from + count) of one kv head to F32 [count, d]. */
+static void gather(const struct paged *job, float *to, const void *const *pages, size_t kv_head,
                    size_t from, size_t count)
 {
-    const size_t d = job->d, offset = kv_head * job->page_tokens * d;
+    const size_t d = job->shape.d, page_tokens = job->shape.page_tokens;
     for (size_t j = 0, run; j < count; j += run) {
-        const size_t page = (from + j) / job->page_tokens, within = (from + j) % job->page_tokens;
-        run = min_size(job->page_tokens - within, count - j);
-        memcpy(to + j * d, pages[page] + offset + within * d, run * d * sizeof(float));
+        run = min_size(page_tokens - (from + j) % page_tokens, count - j);
+        job->compute->kernels.to_f32[job->shape.dtype](
+            to + j * d, in_page(job, pages, kv_head, from + j), run * d);
     }
 }
 
@@ -236,9 +260,9 @@ static void gather(const struct paged *job, float *to, const float *const *pages
 static void paged_tile(const struct paged *job, struct tile *tile, size_t row, size_t count,
                        size_t kv_head)
 {
-    const size_t d = job->d, group = job->group, nq = count * group;
+    const size_t d = job->shape.d, group = job->group, nq = count * group;
     const struct attention_row *rows = &job->rows[row];
-    const size_t column = kv_head * group * d, ldq = job->heads * d;
+    const size_t column = kv_head * group * d, ldq = job->shape.heads * d;
     size_t visible[ATTEND_TILE], tokens = 0;
     for (size_t i = 0; i < count; i++) {
         memcpy(tile->q + i * group * d, job->q + (row + i) * ldq + column,
@@ -278,11 +302,12 @@ enum { TILE_ROWS_MIN = 4 };
 static void paged_items(void *arg, size_t begin, size_t end, int thread)
 {
     const struct paged *job = arg;
-    struct tile tile = {.kernels = &job->compute->kernels, .d = job->d, .scale = job->scale};
+    struct tile tile = {
+        .kernels = &job->compute->kernels, .d = job->shape.d, .scale = job->shape.scale};
     tile_place(&tile, compute_scratch(job->compute, thread));
     for (size_t item = begin; item < end; item++) {
-        const size_t kv_head = item % job->kv_heads;
-        const size_t first = item / job->kv_heads * job->tile_rows;
+        const size_t kv_head = item % job->shape.kv_heads;
+        const size_t first = item / job->shape.kv_heads * job->tile_rows;
         const size_t last = min_size(first + job->tile_rows, job->n);
         for (size_t row = first, count; row < last; row += count) {
             count = same_sequence(job->rows, row, last);
@@ -297,25 +322,22 @@ static void paged_items(void *arg, size_t begin, size_t end, int thread)
 }
 
 void attention_paged(struct compute *compute, float *out, const float *q,
-                     const struct attention_row *rows, size_t n, size_t heads, size_t kv_heads,
-                     size_t d, size_t page_tokens, float scale)
+                     const struct attention_row *rows, size_t n,
+                     const struct attention_shape *shape)
 {
-    assert(d <= ATTEND_DIM_MAX && heads % kv_heads == 0);
-    const size_t group = heads / kv_heads;
+    assert(shape->d <= ATTEND_DIM_MAX && shape->heads % shape->kv_heads == 0);
+    const size_t group = shape->heads / shape->kv_heads;
     struct paged job = {
         .compute = compute,
+        .shape = *shape,
         .out = out,
         .q = q,
         .rows = rows,
         .n = n,
-        .heads = heads,
-        .kv_heads = kv_heads,
-        .d = d,
-        .page_tokens = page_tokens,
+        .token_bytes = dtype_bytes(shape->dtype, shape->d),
         .group = group,
         .tile_rows = group < ATTEND_TILE ? ATTEND_TILE / group : 1,
-        .scale = scale,
     };
-    pool_run(compute->pool, (n + job.tile_rows - 1) / job.tile_rows * kv_heads, 1, paged_items,
-             &job);
+    pool_run(compute->pool, (n + job.tile_rows - 1) / job.tile_rows * shape->kv_heads, 1,
+             paged_items, &job);
 }

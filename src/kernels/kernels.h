@@ -38,6 +38,8 @@ struct kernels {
     /* dst[n] F32 = src[n] of the dtype, n in whole blocks; the same bits in every table. The scales
      * of F8_E4M3 are left to the caller. */
     void (*to_f32[DTYPE_COUNT])(float *dst, const void *src, size_t n);
+    /* The way back, to the nearest: F32, F16 and Q8_0, others are NULL. */
+    void (*from_f32[DTYPE_COUNT])(void *dst, const float *src, size_t n);
 
     /* Panels of the packed GEMM. pack_a: panel[k][gemm_mr] = x[m][k] transposed, x rows ldx floats
      * apart. pack_b, one per plain dtype: panel[k][gemm_nr] = w[n][k] transposed, w rows ldw
@@ -58,9 +60,9 @@ struct kernels {
     void (*scale)(float *x, size_t n, float factor); /* x *= factor */
 
     /* acc[nq, d] += p[nq, nk] · V[nk, d], p rows ldp floats apart: the values of few queries
-     * (decode). */
-    void (*weighted_rows)(float *acc, const float *p, size_t ldp, size_t nq, const float *v,
-                          size_t nk, size_t d);
+     * (decode). F32 and F16, others are NULL. */
+    void (*weighted_rows[DTYPE_COUNT])(float *acc, const float *p, size_t ldp, size_t nq,
+                                       const void *v, size_t nk, size_t d);
 };
 
 /* Most keys of one block and most floats of one head that attention handles. */

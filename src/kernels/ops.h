@@ -39,14 +39,21 @@ void silu_mul_rows(struct compute *compute, float *gate, const float *up, size_t
 void attention_full(struct compute *compute, float *out, const float *q, const float *k,
                     const float *v, size_t stride, size_t n, size_t heads, size_t d, float scale);
 
+/* What all pages have in common: they hold page_tokens tokens; K and V of one page and kv head are
+ * [page_tokens, d] of dtype, contiguous, and the kv heads follow each other. */
+struct attention_shape {
+    size_t heads, kv_heads, d, page_tokens;
+    enum dtype dtype; /* one that kernels->from_f32 has */
+    float scale;
+};
+
 /* Causal attention of one batch over paged K and V (text). Row r of q and out is [heads·d]; it sees
- * the first `visible` tokens of its sequence. Pages hold page_tokens tokens: K and V of one page
- * and kv head are [page_tokens, d], contiguous; kv head g starts at g · page_tokens · d. */
+ * the first `visible` tokens of its sequence. */
 struct attention_row {
-    const float *const *k_pages, *const *v_pages; /* of the row's sequence, this layer */
-    uint32_t visible;                             /* ≥ 1 */
+    const void *const *k_pages, *const *v_pages; /* of the row's sequence, this layer */
+    uint32_t visible;                            /* ≥ 1 */
 };
 
 void attention_paged(struct compute *compute, float *out, const float *q,
-                     const struct attention_row *rows, size_t n, size_t heads, size_t kv_heads,
-                     size_t d, size_t page_tokens, float scale);
+                     const struct attention_row *rows, size_t n,
+                     const struct attention_shape *shape);

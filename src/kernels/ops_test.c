@@ -190,32 +190,42 @@ static void attends_in_both_directions(void **state)
 
 enum { PAGE = 16, SEQUENCES = 2, TOKENS = 333, PAGES = (TOKENS + PAGE - 1) / PAGE };
 
-/* K and V of one sequence: as tokens [TOKENS, kv_heads, d] and cut into pages. */
+/* K and V of one sequence: as tokens [TOKENS, kv_heads, d] and cut into pages of a dtype; the
+ * tokens are what the pages hold. */
 struct cache {
-    float *tokens, *paged;
-    const float *pages[PAGES];
+    float *tokens;
+    char *paged;
+    const void *pages[PAGES];
 };
 
-static void fill_cache(struct cache *cache, size_t kv_heads, size_t d)
+static void fill_cache(const struct kernels *kernels, struct cache *cache, enum dtype dtype,
+                       size_t kv_heads, size_t d)
 {
+    const size_t head = dtype_bytes(dtype, d);
     cache->tokens = random_floats(TOKENS * kv_heads * d);
-    cache->paged = random_floats(PAGES * PAGE * kv_heads * d);
+    cache->paged = malloc(PAGES * PAGE * kv_heads * head);
+    assert_non_null(cache->paged);
     for (size_t p = 0; p < PAGES; p++)
-        cache->pages[p] = cache->paged + p * PAGE * kv_heads * d;
+        cache->pages[p] = cache->paged + p * PAGE * kv_heads * head;
     for (size_t t = 0; t < TOKENS; t++)
-        for (size_t g = 0; g < kv_heads; g++)
-            memcpy(cache->paged + ((t / PAGE * kv_heads + g) * PAGE + t % PAGE) * d,
-                   cache->tokens + (t * kv_heads + g) * d, d * sizeof(float));
+        for (size_t g = 0; g < kv_heads; g++) {
+            float *token = cache->tokens + (t * kv_heads + g) * d;
+            char *slot = cache->paged + ((t / PAGE * kv_heads + g) * PAGE + t % PAGE) * head;
+            kernels->from_f32[dtype](slot, token, d);
+            kernels->to_f32[dtype](token, slot, d);
+        }
 }
 
 /* n rows; row i belongs to sequence `of` and sees `visible` tokens. */
-static void check_paged(struct compute *compute, size_t (*rows)[2], size_t n, size_t heads,
-                        size_t kv_heads, size_t d)
+static void check_paged(struct compute *compute, enum dtype dtype, size_t (*rows)[2], size_t n,
+                        size_t heads, size_t kv_heads, size_t d)
 {
+    const struct kernels *kernels = compute_kernels(compute);
+    const struct attention_shape shape = {heads, kv_heads, d, PAGE, dtype, 0.3f};
     struct cache k[SEQUENCES], v[SEQUENCES];
     for (size_t s = 0; s < SEQUENCES; s++) {
-        fill_cache(&k[s], kv_heads, d);
-        fill_cache(&v[s], kv_heads, d);
+        fill_cache(kernels, &k[s], dtype, kv_heads, d);
+        fill_cache(kernels, &v[s], dtype, kv_heads, d);
     }
     struct attention_row *all = malloc(n * sizeof *all);
     assert_non_null(all);
@@ -223,7 +233,7 @@ static void check_paged(struct compute *compute, size_t (*rows)[2], size_t n, si
         all[i] =
             (struct attention_row){k[rows[i][0]].pages, v[rows[i][0]].pages, (uint32_t)rows[i][1]};
     float *q = random_floats(n * heads * d), *out = random_floats(n * heads * d);
-    attention_paged(compute, out, q, all, n, heads, kv_heads, d, PAGE, 0.3f);
+    attention_paged(compute, out, q, all, n, &shape);
     double want[ATTEND_DIM_MAX];
     for (size_t i = 0; i < n; i++) {
         for (size_t h = 0; h < heads; h++) {
@@ -249,10 +259,14 @@ static void attends_over_pages(void **state)
     for (size_t visible = 120; visible < 250; visible++, n++)
         rows[n][1] = visible;
     rows[n][0] = 1, rows[n++][1] = 17;
-    check_paged(compute, rows, n, 6, 2, 32);
-    check_paged(compute, rows, n, 4, 4, 64);
-    check_paged(compute, rows, 1, 32, 2, 128);
-    check_paged(compute, rows + 2, 20, 100, 1, 16);
+    static const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_Q8_0};
+    for (size_t i = 0; i < ARRAY_LEN(dtypes); i++) {
+        check_paged(compute, dtypes[i], rows, n, 6, 2, 32);
+        check_paged(compute, dtypes[i], rows, n, 4, 4, 64);
+        check_paged(compute, dtypes[i], rows, 1, 32, 2, 128);
+        if (dtypes[i] != DTYPE_Q8_0)
+            check_paged(compute, dtypes[i], rows + 2, 20, 100, 1, 16);
+    }
     compute_destroy(compute);
 }
 

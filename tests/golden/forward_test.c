@@ -13,9 +13,12 @@
 #include <openssl/sha.h>
 
 #define LOGITS_LIMIT 3e-4f
+/* Keys and values rounded to 11 bits, or to 8: twice what was seen. */
+#define F16_LIMIT    0.035f
+#define Q8_0_LIMIT   1.0f
 #define VISION_LIMIT 3e-5f
 
-enum { ROWS_MAX = 1024, SEGMENTS_MAX = 8, PATCH_FLOATS = 1536, VISION_STEP = 8, HIDDEN_STEP = 4 };
+enum { PROMPT_MAX = 1024, SEGMENTS_MAX = 8, PATCH_FLOATS = 1536, VISION_STEP = 8, HIDDEN_STEP = 4 };
 
 static const char *model_name;
 
@@ -24,6 +27,9 @@ static struct fixture {
     struct compute *compute;
     struct kv_cache *cache;
     struct decoder *decoder;
+    enum kv_type type;
+    float limit;                 /* of the logits */
+    float farthest[KV_Q8_0 + 1]; /* seen */
     struct vision vision;
     struct golden_tensors tensors;
 } f;
@@ -40,22 +46,43 @@ struct comparison {
     float *features[SEGMENTS_MAX];
 };
 
-/* Compares row i of `expected` with row `step`·i, or rows[i], of `actual`. */
-static void compare_rows(const struct comparison *c, struct golden_tensor expected,
-                         const int32_t *rows, size_t step, const float *actual, float limit,
-                         const char *what)
+/* The decoder with keys and values of a type. */
+static void use_type(enum kv_type type, float limit)
+{
+    const struct decoder_limits rows = {.rows = PROMPT_MAX, .logits_rows = 1};
+    f.type = type;
+    f.limit = limit;
+    assert_false(
+        kv_cache_create(&f.model->config.text, type, PROMPT_MAX / KV_PAGE_TOKENS, &f.cache, NULL));
+    assert_false(decoder_create(f.model, f.compute, f.cache, rows, &f.decoder, NULL));
+}
+
+static void drop_type(void)
+{
+    decoder_destroy(f.decoder);
+    kv_cache_destroy(f.cache);
+}
+
+/* Compares row i of `expected` with row `step`·i, or rows[i], of `actual`. Returns the largest
+ * difference. */
+static float compare_rows(const struct comparison *c, struct golden_tensor expected,
+                          const int32_t *rows, size_t step, const float *actual, float limit,
+                          const char *what)
 {
     const float *wanted = expected.data;
+    float farthest = 0;
     for (size_t i = 0; i < expected.rows; i++) {
         const float *got = actual + (rows ? (size_t)rows[i] : i * step) * expected.columns;
         for (size_t k = 0; k < expected.columns; k++) {
             const float difference = fabsf(got[k] - wanted[i * expected.columns + k]);
+            farthest = fmaxf(farthest, difference);
             if (!(difference <= limit))
                 fail_msg("%.*s: %s, row %zu, column %zu: %g, expected %g (± %g)", STR_ARG(c->name),
                          what, i, k, (double)got[k], (double)wanted[i * expected.columns + k],
                          (double)limit);
         }
     }
+    return farthest;
 }
 
 static struct golden_tensor tensor_of(const struct comparison *c, const char *key)
@@ -241,19 +268,22 @@ static void fill_rows(const struct comparison *c, const struct kv_pages *pages, 
 /* The whole prompt in batches of `chunk` rows; the last batch's logits are compared. */
 static void check_logits(const struct comparison *c, size_t chunk)
 {
-    static struct decoder_row rows[ROWS_MAX];
-    uint32_t list[ROWS_MAX / KV_PAGE_TOKENS];
-    struct kv_pages pages = {.list = list, .cap = ROWS_MAX / KV_PAGE_TOKENS};
+    static struct decoder_row rows[PROMPT_MAX];
+    uint32_t list[PROMPT_MAX / KV_PAGE_TOKENS];
+    struct kv_pages pages = {.list = list, .cap = PROMPT_MAX / KV_PAGE_TOKENS};
     const size_t n = c->prompt.tokens.count;
     assert_true(kv_pages_grow(f.cache, &pages, (uint32_t)n));
-    decoder_set_trace(f.decoder, chunk >= n ? check_hidden : NULL, (void *)(uintptr_t)c);
+    decoder_set_trace(f.decoder, chunk >= n && f.type == KV_F32 ? check_hidden : NULL,
+                      (void *)(uintptr_t)c);
     const float *logits = NULL;
     for (size_t begin = 0; begin < n; begin += chunk) {
         const size_t end = begin + chunk < n ? begin + chunk : n;
         fill_rows(c, &pages, begin, end, rows);
         logits = decoder_forward(f.decoder, rows, end - begin);
     }
-    compare_rows(c, tensor_of(c, "logits"), NULL, 1, logits, LOGITS_LIMIT, "logits");
+    const float difference =
+        compare_rows(c, tensor_of(c, "logits"), NULL, 1, logits, f.limit, "logits");
+    f.farthest[f.type] = fmaxf(f.farthest[f.type], difference);
     kv_pages_release(f.cache, &pages);
 }
 
@@ -267,8 +297,19 @@ static void check_case(const struct json *row)
     run_vision(&c);
     check_features(&c, false);
     check_features(&c, true);
-    check_logits(&c, ROWS_MAX);
-    check_logits(&c, 37); /* no divisor of anything: chunks end inside pages and pictures */
+    static const struct {
+        enum kv_type type;
+        float limit;
+    } types[] = {{KV_F32, LOGITS_LIMIT}, {KV_F16, F16_LIMIT}, {KV_Q8_0, Q8_0_LIMIT}};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct reason why;
+        if (kv_type_check(&f.model->config.text, types[i].type, &why) != STATUS_OK)
+            continue;
+        use_type(types[i].type, types[i].limit);
+        check_logits(&c, PROMPT_MAX);
+        check_logits(&c, 37); /* no divisor of anything: chunks end inside pages and pictures */
+        drop_type();
+    }
     for (size_t i = 0; i < c.segment_count; i++)
         free(c.features[i]);
     free(c.positions);
@@ -286,6 +327,9 @@ static void every_case_equals_the_reference(void **state)
     for (const struct json *row; (row = golden_lines_next(&lines)); cases++)
         check_case(row);
     assert_int_equal(cases, 16);
+    print_message("logits differ by %g (f32), %g (f16), %g (q8_0) at most\n",
+                  (double)f.farthest[KV_F32], (double)f.farthest[KV_F16],
+                  (double)f.farthest[KV_Q8_0]);
     golden_lines_close(&lines);
 }
 
@@ -296,12 +340,8 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "tests/golden/models/%s/tensors.safetensors", model_name);
     golden_tensors_open(&f.tensors, path);
     f.model = golden_model(model_name);
-    const struct compute_limits limits = {.max_rows = ROWS_MAX, .max_cols = 4096};
-    const struct decoder_limits rows = {.rows = ROWS_MAX, .logits_rows = 1};
-    if (compute_create(2, limits, &f.compute, NULL) ||
-        kv_cache_create(&f.model->config.text, DTYPE_F32, ROWS_MAX / KV_PAGE_TOKENS, &f.cache,
-                        NULL) ||
-        decoder_create(f.model, f.compute, f.cache, rows, &f.decoder, NULL))
+    const struct compute_limits limits = {.max_rows = PROMPT_MAX, .max_cols = 4096};
+    if (compute_create(2, limits, &f.compute, NULL))
         return -1;
     vision_init(&f.vision, f.model, f.compute);
     return 0;
@@ -310,8 +350,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    decoder_destroy(f.decoder);
-    kv_cache_destroy(f.cache);
     compute_destroy(f.compute);
     model_destroy(f.model);
     golden_tensors_close(&f.tensors);

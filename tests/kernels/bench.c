@@ -135,16 +135,48 @@ static void call_attention_full(struct bench *bench)
 static void call_attention_paged(struct bench *bench)
 {
     enum { D = 128 };
-    const float *k[TOKENS / PAGE], *v[TOKENS / PAGE];
+    const void *k[TOKENS / PAGE], *v[TOKENS / PAGE];
+    const size_t half = dtype_bytes(bench->dtype, (size_t)PAGE * KV_HEADS * D);
     static struct attention_row rows[TOKENS];
     for (size_t p = 0; p < TOKENS / PAGE; p++) {
-        k[p] = bench->large + 2 * p * PAGE * KV_HEADS * D;
-        v[p] = k[p] + PAGE * KV_HEADS * D;
+        k[p] = (const char *)bench->large + 2 * p * half;
+        v[p] = (const char *)k[p] + half;
     }
     for (size_t i = 0; i < bench->n; i++)
         rows[i] = (struct attention_row){k, v, (uint32_t)(TOKENS - bench->n + i + 1)};
-    attention_paged(bench->compute, bench->c, bench->a, rows, bench->n, HEADS, KV_HEADS, D, PAGE,
-                    0.1f);
+    const struct attention_shape shape = {
+        .heads = HEADS,
+        .kv_heads = KV_HEADS,
+        .d = D,
+        .page_tokens = PAGE,
+        .dtype = bench->dtype,
+        .scale = 0.1f,
+    };
+    attention_paged(bench->compute, bench->c, bench->a, rows, bench->n, &shape);
+}
+
+/* Keys and values of one type; they are whatever bits are there, converted from F32. */
+static void bench_paged(struct bench *bench, enum dtype dtype, int threads, double peak)
+{
+    const size_t count = (size_t)2 * TOKENS * KV_HEADS * 128;
+    float *values = malloc(count * sizeof *values);
+    if (!values)
+        exit(2);
+    memcpy(values, bench->large, count * sizeof *values);
+    bench->kernels.from_f32[dtype](bench->large, values, count);
+    bench->dtype = dtype;
+    bench->n = 512; /* rows that see 513 … 1024 tokens */
+    const double flops = 4.0 * 512 * 768.5 * HEADS * 128;
+    const double rate = flops * 1e-9 / seconds(call_attention_paged, bench);
+    printf("  attention_paged %-4s prefill, %d x 128, threads=%d %8.1f GFLOP/s, %.0f %% of the "
+           "peak\n",
+           dtype_info(dtype)->name, HEADS, threads, rate, rate / (peak * threads) * 100);
+    bench->n = 1;
+    printf("  attention_paged %-4s decode, %d x 128, threads=%d %8.1f M keys/s\n",
+           dtype_info(dtype)->name, HEADS, threads,
+           1e-6 * TOKENS * KV_HEADS / seconds(call_attention_paged, bench));
+    memcpy(bench->large, values, count * sizeof *values);
+    free(values);
 }
 
 static void bench_attention(struct bench *bench, int threads, double peak)
@@ -156,15 +188,9 @@ static void bench_attention(struct bench *bench, int threads, double peak)
                "peak\n",
                TOKENS, HEADS, bench->n, threads, rate, rate / (peak * threads) * 100);
     }
-    bench->n = 512; /* rows that see 513 … 1024 tokens */
-    const double flops = 4.0 * 512 * 768.5 * HEADS * 128;
-    const double rate = flops * 1e-9 / seconds(call_attention_paged, bench);
-    printf("  attention_paged prefill, %d x 128, threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
-           HEADS, threads, rate, rate / (peak * threads) * 100);
-    bench->n = 1;
-    const double bytes = 2.0 * TOKENS * KV_HEADS * 128 * sizeof(float);
-    printf("  attention_paged decode, %d x 128, threads=%d %8.1f GB/s\n", HEADS, threads,
-           bytes * 1e-9 / seconds(call_attention_paged, bench));
+    bench_paged(bench, DTYPE_F32, threads, peak);
+    bench_paged(bench, DTYPE_F16, threads, peak);
+    bench_paged(bench, DTYPE_Q8_0, threads, peak);
 }
 
 /* Millions of elements per second of the row kernels, in the cache. */

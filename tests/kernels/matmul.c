@@ -136,12 +136,13 @@ static bool check_gemm(const struct kernels *k, size_t m, size_t n, size_t depth
     return padded_release(&magnitude_pad) && good;
 }
 
-static bool check_weighted(const struct kernels *k, const struct kernels *c, size_t nq, size_t nk,
-                           size_t d)
+static bool check_weighted(const struct kernels *k, const struct kernels *c, enum dtype dtype,
+                           size_t nq, size_t nk, size_t d)
 {
-    struct padded p_pad, v_pad, got_pad, want_pad, magnitude_pad;
+    struct padded p_pad, v_pad, values_pad, got_pad, want_pad, magnitude_pad;
     const size_t ldp = nk + random_below(3);
     float *p = padded_floats(&p_pad, (nq - 1) * ldp + nk), *v = padded_floats(&v_pad, nk * d);
+    const void *values = padded_weights(&values_pad, v, nk * d, dtype);
     float *got = padded_floats(&got_pad, nq * d), *want = padded_floats(&want_pad, nq * d);
     float *magnitude = padded_floats(&magnitude_pad, nq * d);
     for (size_t i = 0; i < nq * d; i++) {
@@ -150,12 +151,41 @@ static bool check_weighted(const struct kernels *k, const struct kernels *c, siz
         for (size_t j = 0; j < nk; j++)
             magnitude[i] += fabsf(p[i / d * ldp + j] * v[j * d + i % d]);
     }
-    c->weighted_rows(want, p, ldp, nq, v, nk, d);
-    k->weighted_rows(got, p, ldp, nq, v, nk, d);
+    c->weighted_rows[dtype](want, p, ldp, nq, values, nk, d);
+    k->weighted_rows[dtype](got, p, ldp, nq, values, nk, d);
     bool good = check_close("weighted_rows", got, want, magnitude, nq * d, SUM_TOLERANCE);
+    good = padded_release(&values_pad) && good;
     good = padded_release(&p_pad) && padded_release(&v_pad) && good;
     good = padded_release(&got_pad) && padded_release(&want_pad) && good;
     return padded_release(&magnitude_pad) && good;
+}
+
+/* Numbers of every magnitude, ties and values too large for the format among them: the same bits.
+ */
+static bool check_encode(const struct kernels *k, const struct kernels *c, enum dtype dtype)
+{
+    enum { N = 4096 };
+    struct padded source_pad, got_pad;
+    bool good = true;
+    void *want = malloc(dtype_bytes(dtype, N));
+    if (!want)
+        exit(2);
+    for (size_t n = dtype == DTYPE_Q8_0 ? N : N - 20; n <= N; n++) {
+        float *source = padded_floats(&source_pad, n);
+        for (size_t i = 0; i < n; i++)
+            source[i] = i % 3 == 0 ? 1.0f + (float)i * 0x1p-11f
+                                   : ldexpf(source[i], (int)random_below(46) - 26);
+        void *got = padded_floats(&got_pad, (dtype_bytes(dtype, n) + 3) / 4);
+        c->from_f32[dtype](want, source, n);
+        k->from_f32[dtype](got, source, n);
+        good = memcmp(want, got, dtype_bytes(dtype, n)) == 0 && good;
+        good = padded_release(&source_pad) && good;
+        good = padded_release(&got_pad) && good;
+    }
+    free(want);
+    if (!good)
+        printf("  from_f32 %s differs\n", dtype_info(dtype)->name);
+    return good;
 }
 
 bool check_matmul(const struct level *level, const struct kernels *c)
@@ -178,6 +208,13 @@ bool check_matmul(const struct level *level, const struct kernels *c)
     static const size_t dims[] = {1, 5, 8, 32, 40, 64, 72, 80, 128, 256};
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         for (size_t nq = 1; nq <= 5; nq++)
-            good = check_weighted(k, c, nq, 1 + random_below(ATTEND_KEYS_MAX), dims[i]) && good;
+            for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++)
+                if (c->weighted_rows[dtype])
+                    good = check_weighted(k, c, dtype, nq, 1 + random_below(ATTEND_KEYS_MAX),
+                                          dims[i]) &&
+                           good;
+    for (enum dtype dtype = 0; dtype < DTYPE_COUNT; dtype++)
+        if (c->from_f32[dtype])
+            good = check_encode(k, c, dtype) && good;
     return good;
 }

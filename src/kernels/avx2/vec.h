@@ -191,6 +191,12 @@ static inline vec vec_load_weights_part(const void *from, size_t n, enum dtype d
     return vec_load_weights(halves, dtype);
 }
 
+/* LANES numbers as F16, to the nearest. */
+static inline void vec_store_f16(uint16_t *to, vec a)
+{
+    _mm_storeu_si128((__m128i *)(void *)to, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
 /* Rows of an 8 × 8 matrix become its columns. */
 static inline void vec_transpose(vec r[LANES])
 {

@@ -183,6 +183,11 @@ static inline vec vec_load_weights_part(const void *from, size_t n, enum dtype d
     return halves_to_vec(_mm256_maskz_loadu_epi16(lanes_mask(n), from), dtype);
 }
 
+static inline void vec_store_f16(uint16_t *to, vec a)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
 /* Rows of a 16 × 16 matrix become its columns. */
 static inline void vec_transpose(vec r[LANES])
 {

@@ -18,6 +18,10 @@ void c_f32_to_f32(float *dst, const void *src, size_t n);
 void c_f16_to_f32(float *dst, const void *src, size_t n);
 void c_bf16_to_f32(float *dst, const void *src, size_t n);
 
+void c_f32_from_f32(void *dst, const float *src, size_t n);
+void c_f16_from_f32(void *dst, const float *src, size_t n);
+void c_q8_0_from_f32(void *dst, const float *src, size_t n);
+
 /* Blocks: n is whole ones. The codes of F8 come without their scales. */
 void c_q8_0_to_f32(float *dst, const void *src, size_t n);
 void c_q4_0_to_f32(float *dst, const void *src, size_t n);
@@ -46,5 +50,7 @@ void c_gemm_micro(float *c, size_t ldc, const float *a, const float *b, size_t k
                   size_t n, int accumulate);
 
 float c_softmax_step(float *s, size_t n, float scale, float *max, float *sum);
-void c_weighted_rows(float *acc, const float *p, size_t ldp, size_t nq, const float *v, size_t nk,
-                     size_t d);
+void c_weighted_rows_f32(float *acc, const float *p, size_t ldp, size_t nq, const void *v,
+                         size_t nk, size_t d);
+void c_weighted_rows_f16(float *acc, const float *p, size_t ldp, size_t nq, const void *v,
+                         size_t nk, size_t d);

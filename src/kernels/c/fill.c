@@ -17,6 +17,9 @@ void kernels_fill_c(struct kernels *kernels)
         .to_f32 = {c_f32_to_f32, c_f16_to_f32, c_bf16_to_f32, c_q8_0_to_f32, c_q4_0_to_f32,
                    c_q4_1_to_f32, c_q5_0_to_f32, c_q5_1_to_f32, c_q4_k_to_f32, c_q5_k_to_f32,
                    c_q6_k_to_f32, c_iq4_nl_to_f32, c_iq4_xs_to_f32, c_f8_e4m3_to_f32},
+        .from_f32 = {[DTYPE_F32] = c_f32_from_f32,
+                     [DTYPE_F16] = c_f16_from_f32,
+                     [DTYPE_Q8_0] = c_q8_0_from_f32},
         .pack_a = c_pack_a,
         .pack_b = {c_pack_b_f32, c_pack_b_f16, c_pack_b_bf16},
         .gemm_micro = c_gemm_micro,
@@ -24,6 +27,6 @@ void kernels_fill_c(struct kernels *kernels)
         .gemm_nr = C_GEMM_NR,
         .softmax_step = c_softmax_step,
         .scale = c_scale,
-        .weighted_rows = c_weighted_rows,
+        .weighted_rows = {c_weighted_rows_f32, c_weighted_rows_f16},
     };
 }

@@ -18,6 +18,7 @@ static void simd_fill(struct kernels *kernels)
     kernels->gemv_rows[DTYPE_F16] = kernels->gemv_rows[DTYPE_BF16] = 24;
     kernels->to_f32[DTYPE_F16] = simd_f16_to_f32;
     kernels->to_f32[DTYPE_BF16] = simd_bf16_to_f32;
+    kernels->from_f32[DTYPE_F16] = simd_f16_from_f32;
     kernels->pack_a = simd_pack_a;
     kernels->pack_b[DTYPE_F32] = simd_pack_b_f32;
     kernels->pack_b[DTYPE_F16] = simd_pack_b_f16;
@@ -26,5 +27,6 @@ static void simd_fill(struct kernels *kernels)
     kernels->gemm_mr = MR;
     kernels->gemm_nr = NR;
     kernels->softmax_step = simd_softmax_step;
-    kernels->weighted_rows = simd_weighted_rows;
+    kernels->weighted_rows[DTYPE_F32] = simd_weighted_rows_f32;
+    kernels->weighted_rows[DTYPE_F16] = simd_weighted_rows_f16;
 }

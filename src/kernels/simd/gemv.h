@@ -4,6 +4,8 @@
 
 #include "kernels/kernels.h"
 
+#include <string.h>
+
 enum {
     TILE_MAX = 12,        /* accumulators of one tile: rows of W × rows of x */
     X_MAX = 6,            /* rows of x in one tile */
@@ -139,10 +141,25 @@ static void simd_bf16_to_f32(float *dst, const void *src, size_t n)
     convert(dst, src, n, DTYPE_BF16);
 }
 
-/* acc[nq, VALUE_VECS vectors of columns] += p[nq, nk] · V; nq is a constant. */
-ALWAYS_INLINE void weighted_tile(float *acc, const float *p, size_t ldp, const size_t nq,
-                                 const float *v, size_t nk, size_t d, const size_t vectors)
+static void simd_f16_from_f32(void *dst, const float *src, size_t n)
 {
+    uint16_t *to = dst;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vec_store_f16(to + i, vec_load(src + i));
+    if (i < n) {
+        uint16_t rest[LANES];
+        vec_store_f16(rest, vec_load_part(src + i, n - i));
+        memcpy(to + i, rest, (n - i) * sizeof *rest);
+    }
+}
+
+/* acc[nq, `vectors` vectors of columns] += p[nq, nk] · V; nq and vectors are constants. */
+ALWAYS_INLINE void weighted_tile(float *acc, const float *p, size_t ldp, const size_t nq,
+                                 const char *v, size_t nk, size_t d, const size_t vectors,
+                                 enum dtype dtype)
+{
+    const size_t element = dtype_size(dtype);
     vec sum[TILE_MAX];
 #pragma GCC unroll 16
     for (size_t i = 0; i < nq; i++)
@@ -150,13 +167,16 @@ ALWAYS_INLINE void weighted_tile(float *acc, const float *p, size_t ldp, const s
         for (size_t e = 0; e < vectors; e++)
             sum[i * vectors + e] = vec_load(acc + i * d + e * LANES);
     for (size_t j = 0; j < nk; j++) {
+        vec values[TILE_MAX];
+#pragma GCC unroll 16
+        for (size_t e = 0; e < vectors; e++)
+            values[e] = vec_load_weights(v + (j * d + e * LANES) * element, dtype);
 #pragma GCC unroll 16
         for (size_t i = 0; i < nq; i++) {
             const vec weight = vec_set(p[i * ldp + j]);
 #pragma GCC unroll 16
             for (size_t e = 0; e < vectors; e++)
-                sum[i * vectors + e] =
-                    vec_fma(weight, vec_load(v + j * d + e * LANES), sum[i * vectors + e]);
+                sum[i * vectors + e] = vec_fma(weight, values[e], sum[i * vectors + e]);
         }
     }
 #pragma GCC unroll 16
@@ -166,26 +186,44 @@ ALWAYS_INLINE void weighted_tile(float *acc, const float *p, size_t ldp, const s
             vec_store(acc + i * d + e * LANES, sum[i * vectors + e]);
 }
 
-static void simd_weighted_rows(float *acc, const float *p, size_t ldp, size_t nq, const float *v,
-                               size_t nk, size_t d)
+/* All columns for nq queries, a constant; those behind the last whole vector one by one. */
+ALWAYS_INLINE void weighted_strip(float *acc, const float *p, size_t ldp, const size_t nq,
+                                  const char *v, size_t nk, size_t d, enum dtype dtype)
+{
+    const size_t element = dtype_size(dtype);
+    size_t e = 0;
+    for (; e + 4 * LANES <= d; e += 4 * LANES)
+        weighted_tile(acc + e, p, ldp, nq, v + e * element, nk, d, 4, dtype);
+    for (; e + LANES <= d; e += LANES)
+        weighted_tile(acc + e, p, ldp, nq, v + e * element, nk, d, 1, dtype);
+    for (size_t j = 0; e < d && j < nk; j++) {
+        const vec values = vec_load_weights_part(v + (j * d + e) * element, d - e, dtype);
+        for (size_t i = 0; i < nq; i++) {
+            float *to = acc + i * d + e;
+            vec_store_part(to, vec_fma(vec_set(p[i * ldp + j]), values, vec_load_part(to, d - e)),
+                           d - e);
+        }
+    }
+}
+
+ALWAYS_INLINE void weighted_any(float *acc, const float *p, size_t ldp, size_t nq, const void *v,
+                                size_t nk, size_t d, enum dtype dtype)
 {
     size_t i = 0;
-    for (; i + 2 <= nq; i += 2) {
-        size_t e = 0;
-        for (; e + 4 * LANES <= d; e += 4 * LANES)
-            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 2, v + e, nk, d, 4);
-        for (; e + LANES <= d; e += LANES)
-            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 2, v + e, nk, d, 1);
-    }
-    for (; i < nq; i++) {
-        size_t e = 0;
-        for (; e + 4 * LANES <= d; e += 4 * LANES)
-            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 1, v + e, nk, d, 4);
-        for (; e + LANES <= d; e += LANES)
-            weighted_tile(acc + i * d + e, p + i * ldp, ldp, 1, v + e, nk, d, 1);
-    }
-    for (size_t e = d / LANES * LANES; e < d; e++)
-        for (i = 0; i < nq; i++)
-            for (size_t j = 0; j < nk; j++)
-                acc[i * d + e] += p[i * ldp + j] * v[j * d + e];
+    for (; i + 2 <= nq; i += 2)
+        weighted_strip(acc + i * d, p + i * ldp, ldp, 2, v, nk, d, dtype);
+    if (i < nq)
+        weighted_strip(acc + i * d, p + i * ldp, ldp, 1, v, nk, d, dtype);
+}
+
+static void simd_weighted_rows_f32(float *acc, const float *p, size_t ldp, size_t nq, const void *v,
+                                   size_t nk, size_t d)
+{
+    weighted_any(acc, p, ldp, nq, v, nk, d, DTYPE_F32);
+}
+
+static void simd_weighted_rows_f16(float *acc, const float *p, size_t ldp, size_t nq, const void *v,
+                                   size_t nk, size_t d)
+{
+    weighted_any(acc, p, ldp, nq, v, nk, d, DTYPE_F16);
 }
