@@ -4,7 +4,8 @@
 
 #include <locale.h>
 
-static const struct command *const commands[] = {&command_serve, &command_chat, &command_model};
+static const struct command *const commands[] = {&command_serve, &command_chat, &command_model,
+                                                 &command_bench};
 
 static void print_help(const struct cli *cli, FILE *out)
 {

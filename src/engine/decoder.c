@@ -257,12 +257,21 @@ static float *head(struct decoder *d, const struct decoder_row *rows, size_t n)
     return d->logits;
 }
 
+static size_t fine_rows(const struct decoder_row *rows, size_t n)
+{
+    size_t fine = 0;
+    while (fine < n && !rows[fine].fast)
+        fine++;
+    return fine;
+}
+
 float *decoder_forward(struct decoder *decoder, const struct decoder_row *rows, size_t n)
 {
     assert(n > 0 && n <= decoder->limits.rows);
     const struct model_config *config = &decoder->model->config;
     embed(decoder, rows, n);
     trace(decoder, -1, n);
+    compute_set_fine_rows(decoder->compute, fine_rows(rows, n));
     for (uint32_t i = 0; i < config->text.layers; i++) {
         attention(decoder, rows, n, i);
         mlp(decoder, n, i);
@@ -270,5 +279,6 @@ float *decoder_forward(struct decoder *decoder, const struct decoder_row *rows, 
             add_deepstack(decoder, rows, n, i);
         trace(decoder, (int)i, n);
     }
+    compute_set_fine_rows(decoder->compute, SIZE_MAX);
     return head(decoder, rows, n);
 }

@@ -1,4 +1,5 @@
 #include "kernels/compute.h"
+#include "kernels/integer.h"
 
 #include "kernels/exact.h"
 
@@ -31,7 +32,8 @@ static size_t scratch_floats(const struct compute *compute)
     const size_t gemm = GEMM_PANEL_FLOATS + (size_t)GEMM_DEPTH * GEMM_NR_MAX;
     const size_t gemv = EXACT_ROWS * compute->limits.max_cols;
     const size_t attention = attention_scratch_floats(&compute->kernels);
-    return round_up(max_size(attention, max_size(gemm, gemv)), ALIGNMENT_FLOATS);
+    const size_t integer = integer_scratch_floats(compute->limits.max_rows);
+    return round_up(max_size(max_size(attention, integer), max_size(gemm, gemv)), ALIGNMENT_FLOATS);
 }
 
 enum status compute_create(int threads, struct compute_limits limits, struct compute **out,
@@ -42,6 +44,7 @@ enum status compute_create(int threads, struct compute_limits limits, struct com
         return reason_no_memory(why, sizeof *compute);
     kernels_select(&compute->kernels);
     compute->limits = limits;
+    compute->fine_rows = SIZE_MAX;
     enum status status = pool_create(threads, &compute->pool, why);
     if (status != STATUS_OK)
         goto failed;
@@ -79,4 +82,9 @@ const struct kernels *compute_kernels(const struct compute *compute)
 struct pool *compute_pool(struct compute *compute)
 {
     return compute->pool;
+}
+
+void compute_set_fine_rows(struct compute *compute, size_t rows)
+{
+    compute->fine_rows = rows;
 }

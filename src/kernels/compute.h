@@ -18,6 +18,7 @@ struct compute {
     struct kernels kernels;
     struct pool *pool;
     struct compute_limits limits;
+    size_t fine_rows;      /* see compute_set_fine_rows */
     float *packed_x;       /* panels of X: (max_rows + GEMM_MR_MAX) · max_cols */
     float *scratch;        /* threads × scratch_floats, each 64-byte aligned */
     size_t scratch_floats; /* of one thread */

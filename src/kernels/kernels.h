@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/matrix.h"
+#include "kernels/tile.h"
 
 #include <stdint.h>
 
@@ -63,6 +64,24 @@ struct kernels {
      * (decode). F32 and F16, others are NULL. */
     void (*weighted_rows[DTYPE_COUNT])(float *acc, const float *p, size_t ldp, size_t nq,
                                        const void *v, size_t nk, size_t d);
+
+    /* Integer products of block-quantised matrices (tile.h). `integer`: they are faster than the
+     * conversion to F32. */
+    bool integer;
+    /* Decodes one tile, or the tiles of 32 columns each that follow it, over 4 · groups columns
+     * into half of a panel. */
+    void (*unpack[DTYPE_COUNT])(struct panel *panel, size_t tile, const void *src, size_t groups);
+    /* One scale per row for all columns of the panel: value = 128 + round(weight / scale). Then
+     * sub_groups is PANEL_GROUPS. */
+    void (*requantize)(struct panel *panel, size_t groups, size_t sub_groups);
+    /* n ≤ out->ld rows of x, ldx floats apart; rows past n are zero. */
+    void (*quantize_rows)(struct quantized_rows *out, const float *x, size_t ldx, size_t n,
+                          size_t cols);
+    /* c[n, outputs] (+)= the product of rows of x with the panel, which holds block `block` of the
+     * columns. With sub_groups PANEL_GROUPS the rows must have one plane. */
+    void (*dot_panel)(float *c, size_t ldc, const struct panel *w, size_t groups, size_t sub_groups,
+                      const struct quantized_rows *x, size_t n, size_t block, size_t outputs,
+                      int accumulate);
 };
 
 /* Most keys of one block and most floats of one head that attention handles. */

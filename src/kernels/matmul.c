@@ -1,5 +1,6 @@
 #include "kernels/compute.h"
 #include "kernels/exact.h"
+#include "kernels/integer.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -130,6 +131,19 @@ static void gemm(struct compute *compute, struct matmul *job)
     pool_run(compute->pool, (rows - 1) / job->block + 1, 1, gemm_blocks, job);
 }
 
+/* Fine rows first; `first` is the number of rows before the job's. */
+static void multiply_tiles(const struct matmul *job, size_t first)
+{
+    struct compute *compute = job->compute;
+    const size_t fine_rows = compute->fine_rows > first ? compute->fine_rows - first : 0;
+    const size_t fine = min_size(fine_rows, job->n), cols = job->w->cols, rows = job->w->rows;
+    if (fine > 0)
+        integer_matmul(compute, job->w, job->x, fine, true, job->y);
+    if (fine < job->n)
+        integer_matmul(compute, job->w, job->x + fine * cols, job->n - fine, false,
+                       job->y + fine * rows);
+}
+
 void matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n, float *y)
 {
     assert(w->cols <= compute->limits.max_cols);
@@ -144,7 +158,9 @@ void matmul(struct compute *compute, const struct matrix *w, const float *x, siz
             .y = y + i * w->rows,
             .n = min_size(compute->limits.max_rows, n - i),
         };
-        if (job.n <= compute->kernels.gemv_rows[is_plain(w) ? w->dtype : DTYPE_F32])
+        if (w->tiles && compute->kernels.integer)
+            multiply_tiles(&job, i);
+        else if (job.n <= compute->kernels.gemv_rows[is_plain(w) ? w->dtype : DTYPE_F32])
             gemv(compute, &job);
         else
             gemm(compute, &job);

@@ -49,6 +49,7 @@ struct matrix {
     uint32_t rows, cols;
     const float *bias;   /* [rows], or NULL */
     const float *scales; /* F8_E4M3: [ceil(rows / 128), ceil(cols / 128)], W = code · scale */
+    const void *tiles;   /* the same weights as the integer kernels read them (tile.h), or NULL */
 };
 
 static inline size_t matrix_row_bytes(const struct matrix *w)

@@ -6,3 +6,4 @@
 void kernels_fill_c(struct kernels *kernels);
 void kernels_fill_avx2(struct kernels *kernels);
 void kernels_fill_avx512(struct kernels *kernels);
+void kernels_fill_avx512_vnni(struct kernels *kernels);

@@ -146,7 +146,7 @@ void c_q6_k_to_f32(float *dst, const void *src, size_t n)
 }
 
 /* The sixteen levels of the non-linear four-bit formats (ggml, kvalues_iq4nl). */
-static const int8_t levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+const int8_t c_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                   1,    13,   25,  38,  53,  69,  89,  113};
 
 /* d[2], nibbles[16]: x = d·level */
@@ -156,7 +156,7 @@ void c_iq4_nl_to_f32(float *dst, const void *src, size_t n)
     for (size_t i = 0; i < n; i += SMALL, block += 18) {
         const float d = half_at(block);
         for (size_t j = 0; j < SMALL; j++)
-            dst[i + j] = d * (float)levels[nibble(block + 2, j)];
+            dst[i + j] = d * (float)c_iq4_levels[nibble(block + 2, j)];
     }
 }
 
@@ -172,7 +172,7 @@ void c_iq4_xs_to_f32(float *dst, const void *src, size_t n)
             const int scale = (low | (int)(high >> (2 * j) & 3) << 4) - 32;
             for (size_t l = 0; l < 32; l++)
                 dst[i + j * 32 + l] =
-                    d * (float)scale * (float)levels[nibble(block + 8 + j * 16, l)];
+                    d * (float)scale * (float)c_iq4_levels[nibble(block + 8 + j * 16, l)];
         }
     }
 }
