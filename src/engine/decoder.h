@@ -25,7 +25,7 @@ struct decoder_row {
     const struct kv_pages *pages; /* of its sequence, with room for it */
     uint32_t index;               /* in its sequence */
     bool wants_logits;
-    bool fast; /* less precise products will do (kernels/ops.h); such rows stand behind the others */
+    bool fast; /* less precise products will do (kernels/ops.h); such rows come last */
 };
 
 /* For tests: sees the residual stream x[n, H]: layer -1 is the input of layer 0, layer i the output

@@ -23,9 +23,9 @@ void compute_destroy(struct compute *compute); /* takes NULL */
 const struct kernels *compute_kernels(const struct compute *compute);
 struct pool *compute_pool(struct compute *compute);
 
-/* How matrices with tiles are multiplied from now on: the first `rows` rows of x finely, within 5e-5
- * of the exact product, the others fast, with about 1 % of noise. At first: all finely. Either way a
- * row of the result depends on its row of x alone. */
+/* How matrices with tiles are multiplied from now on: the first `rows` rows of x finely, within
+ * 5e-5 of the exact product, the others fast, with about 1 % of noise. At first: all finely. Either
+ * way a row of the result depends on its row of x alone. */
 void compute_set_fine_rows(struct compute *compute, size_t rows);
 
 /* y[n, w->rows] = x[n, w->cols] · Wᵀ + bias. y must not overlap x. Few rows take the

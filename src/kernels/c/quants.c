@@ -147,7 +147,7 @@ void c_q6_k_to_f32(float *dst, const void *src, size_t n)
 
 /* The sixteen levels of the non-linear four-bit formats (ggml, kvalues_iq4nl). */
 const int8_t c_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                  1,    13,   25,  38,  53,  69,  89,  113};
+                                 1,    13,   25,  38,  53,  69,  89,  113};
 
 /* d[2], nibbles[16]: x = d·level */
 void c_iq4_nl_to_f32(float *dst, const void *src, size_t n)
