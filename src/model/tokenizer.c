@@ -123,6 +123,11 @@ bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
     return added && added->special;
 }
 
+bool tokenizer_is_added(const struct tokenizer *t, int32_t id)
+{
+    return added_by_id(t, id) != NULL;
+}
+
 int32_t tokenizer_size(const struct tokenizer *t)
 {
     return t->size;

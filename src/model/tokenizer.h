@@ -39,6 +39,7 @@ struct str tokenizer_bytes(const struct tokenizer *tokenizer, int32_t id);
 /* The id of an added token by its text; -1 if there is none. */
 int32_t tokenizer_added_id(const struct tokenizer *tokenizer, const char *text);
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);
+bool tokenizer_is_added(const struct tokenizer *tokenizer, int32_t id);
 
 /* Number of ids (base vocabulary and added tokens). */
 int32_t tokenizer_size(const struct tokenizer *tokenizer);
