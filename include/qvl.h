@@ -30,9 +30,10 @@ typedef struct {
     uint64_t cache_bytes; /* KV cache; 0: the engine's default */
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
     void *progress_arg;
+    const char *mmproj; /* vision part of a GGUF model; NULL: the only mmproj*.gguf beside it */
 } qvl_options;
 
-/* Loads a Hugging Face checkpoint directory. `options` may be NULL. */
+/* Loads a Hugging Face checkpoint directory, or a GGUF file. `options` may be NULL. */
 QVL_API int qvl_model_load(const char *path, const qvl_options *options, qvl_model **out,
                            qvl_error *error);
 /* Ends running generations. Chats of the model must be freed before. Takes NULL. */

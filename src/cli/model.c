@@ -15,7 +15,10 @@ void model_name(const char *path, char out[256])
     char *resolved = realpath(path, NULL);
     const char *full = resolved ? resolved : path;
     const char *slash = strrchr(full, '/');
-    snprintf(out, 256, "%s", slash && slash[1] ? slash + 1 : full);
+    struct str name = str_from(slash && slash[1] ? slash + 1 : full);
+    if (str_ends(name, ".gguf"))
+        name.len -= strlen(".gguf");
+    snprintf(out, 256, "%.*s", STR_ARG(name));
     free(resolved);
 }
 
@@ -84,7 +87,7 @@ int model_report_fault(const struct cli *cli, const char *path, const struct rea
 
 static const struct {
     const char *name;
-    int (*run)(const struct cli *cli, const char *path, bool json);
+    int (*run)(const struct cli *cli, const char *path, const char *mmproj, bool json);
 } actions[] = {{"check", model_check}, {"info", model_info}};
 
 static int unknown_action(const struct cli *cli, const char *name)
@@ -97,12 +100,16 @@ static int unknown_action(const struct cli *cli, const char *name)
 static int run(struct cli *cli, int argc, char **argv)
 {
     bool json = false;
+    const char *mmproj = NULL;
     const struct option options[] = {
+        {"mmproj", '\0', OPTION_TEXT, &mmproj, "FILE",
+         {"vision part of a GGUF model, if there are several beside it",
+          "GGUF 模型的视觉部分（同目录有多个时需指定）"}},
         {"json", '\0', OPTION_FLAG, &json, NULL, {"one JSON document", "输出一个 JSON 文档"}},
         {0},
     };
     const struct usage usage = {
-        .synopsis = "qvl model check|info DIRECTORY [--json]",
+        .synopsis = "qvl model check|info PATH [--mmproj FILE] [--json]",
         .about = {"check loads a checkpoint, verifies every file and tensor, and generates one\n"
                   "token: exit 0, or 1 and the fault. info shows what the checkpoint is.",
                   "check 加载模型，校验每个文件和张量，并生成一个 token：退出码 0，有问题时为 1\n"
@@ -119,7 +126,7 @@ static int run(struct cli *cli, int argc, char **argv)
     }
     for (size_t i = 0; i < ARRAY_LEN(actions); i++)
         if (strcmp(argv[0], actions[i].name) == 0)
-            return actions[i].run(cli, argv[1], json);
+            return actions[i].run(cli, argv[1], mmproj, json);
     return unknown_action(cli, argv[0]);
 }
 

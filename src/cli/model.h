@@ -5,17 +5,18 @@
 
 #include <stdint.h>
 
-/* Loads it, verifies everything, and generates one token. */
-int model_check(const struct cli *cli, const char *path, bool json);
+/* Loads it, verifies everything, and generates one token. mmproj: the vision part of a GGUF model,
+ * or NULL. */
+int model_check(const struct cli *cli, const char *path, const char *mmproj, bool json);
 
 /* Configuration and contents, without reading the weights. */
-int model_info(const struct cli *cli, const char *path, bool json);
+int model_info(const struct cli *cli, const char *path, const char *mmproj, bool json);
 
 /* What both say of a checkpoint that cannot be loaded; returns the exit code. */
 int model_report_fault(const struct cli *cli, const char *path, const struct reason *why,
                        bool json);
 
-/* The checkpoint's name: the last part of its path. */
+/* The checkpoint's name: the last part of its path, without .gguf. */
 void model_name(const char *path, char out[256]);
 
 /* "13.3 MB", "6.64 M": three digits and a decimal unit. */

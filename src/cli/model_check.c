@@ -144,13 +144,13 @@ static void print_text(const struct cli *cli, const struct findings *f)
            f->first_token_ms);
 }
 
-int model_check(const struct cli *cli, const char *path, bool json)
+int model_check(const struct cli *cli, const char *path, const char *mmproj, bool json)
 {
     struct progress progress = {cli, cli_colors(cli, stderr), false};
     struct model *model;
     struct reason why;
     const int64_t begin = clock_ns(&clock_system);
-    if (model_load(path, show_progress, &progress, &model, &why) != STATUS_OK)
+    if (model_load(path, mmproj, show_progress, &progress, &model, &why) != STATUS_OK)
         return model_report_fault(cli, path, &why, json);
     const int64_t loaded = clock_ns(&clock_system);
     const enum status status = generate_token(model, &why);

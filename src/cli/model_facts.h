@@ -1,18 +1,10 @@
 /* What there is to say about a checkpoint without reading its weights. */
 #pragma once
 
-#include "model/chat_template.h"
-#include "model/checkpoint.h"
-#include "model/config.h"
-
-#include <stdbool.h>
+#include "model/load.h"
 
 struct model_facts {
-    struct model_config config;
-    struct checkpoint *checkpoint;
-    enum template_kind template_kind;
-    bool template_known;
-    int32_t tokens; /* of the tokenizer */
+    struct model model;
     struct {
         uint64_t total, embedding, language, head, vision, mergers;
     } parameters;
@@ -22,7 +14,7 @@ struct model_facts {
     uint64_t kv_bytes_per_token;
 };
 
-/* Checks all but the values of the weights. Codes: those of model_load. */
-MUST_CHECK enum status model_facts_read(const char *path, struct model_facts *out,
-                                        struct reason *why);
+/* Checks all but the values of the weights; arguments and codes as in model_open. */
+MUST_CHECK enum status model_facts_read(const char *path, const char *mmproj,
+                                        struct model_facts *out, struct reason *why);
 void model_facts_release(struct model_facts *facts);

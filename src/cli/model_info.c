@@ -39,8 +39,8 @@ static void row_bytes(const struct cli *cli, const char *en, const char *zh, uin
 
 static const char *template_name(const struct cli *cli, const struct model_facts *facts)
 {
-    const bool thinks = facts->template_kind == TEMPLATE_THINKING;
-    if (facts->template_known)
+    const bool thinks = facts->model.template_kind == TEMPLATE_THINKING;
+    if (facts->model.template_known)
         return thinks ? "Thinking" : "Instruct";
     return thinks ? cli_text(cli, "unknown (used as Thinking)", "未知（按 Thinking 使用）")
                   : cli_text(cli, "unknown (used as Instruct)", "未知（按 Instruct 使用）");
@@ -108,18 +108,22 @@ static void print_contents(const struct cli *cli, const struct model_facts *fact
         row_count(cli, "  output head", "  输出层", facts->parameters.head);
     row_count(cli, "  vision tower", "  视觉塔", facts->parameters.vision);
     row_count(cli, "  mergers", "  合并层", facts->parameters.mergers);
-    row(cli, "tensors", "张量数", "%zu", checkpoint_count(facts->checkpoint));
+    row(cli, "tensors", "张量数", "%zu", checkpoint_count(facts->model.checkpoint));
     for (int i = 0; i < DTYPE_COUNT; i++) {
         char label[32];
         snprintf(label, sizeof label, "  %s", dtype_info((enum dtype)i)->name);
-        if (facts->dtypes[i].tensors)
-            row_bytes(cli, label, label, facts->dtypes[i].bytes);
-    }
-    for (size_t i = 0; i < checkpoint_file_count(facts->checkpoint); i++) {
+        if (!facts->dtypes[i].tensors)
+            continue;
         char size[32];
-        model_format_bytes(checkpoint_file_bytes(facts->checkpoint, i), size);
+        model_format_bytes(facts->dtypes[i].bytes, size);
+        row(cli, label, label, cli_text(cli, "%llu tensors, %s", "%llu 个张量，%s"),
+            (unsigned long long)facts->dtypes[i].tensors, size);
+    }
+    for (size_t i = 0; i < checkpoint_file_count(facts->model.checkpoint); i++) {
+        char size[32];
+        model_format_bytes(checkpoint_file_bytes(facts->model.checkpoint, i), size);
         row(cli, i ? "" : "files", i ? "" : "文件", "%s, %s",
-            checkpoint_file_name(facts->checkpoint, i), size);
+            checkpoint_file_name(facts->model.checkpoint, i), size);
     }
     row_bytes(cli, "KV cache per token", "每 token 的 KV 缓存", facts->kv_bytes_per_token);
 }
@@ -130,11 +134,11 @@ static void print_text(const struct cli *cli, const char *path, const struct mod
     model_name(path, name);
     row(cli, "model", "模型", "%s", name);
     row(cli, "architecture", "架构", "qwen3_vl");
-    print_language(cli, &facts->config);
-    print_vision(cli, &facts->config);
-    row(cli, "tokens", "分词器 token 数", "%d", facts->tokens);
+    print_language(cli, &facts->model.config);
+    print_vision(cli, &facts->model.config);
+    row(cli, "tokens", "分词器 token 数", "%d", tokenizer_size(facts->model.tokenizer));
     row(cli, "chat template", "对话模板", "%s", template_name(cli, facts));
-    print_generation(cli, &facts->config.generation);
+    print_generation(cli, &facts->model.config.generation);
     print_contents(cli, facts);
 }
 
@@ -223,21 +227,27 @@ static void put_parameters(struct json_writer *w, const struct model_facts *fact
 
 static void put_contents(struct json_writer *w, const struct model_facts *facts)
 {
-    put_uint(w, "tensors", checkpoint_count(facts->checkpoint));
-    put_uint(w, "bytes", checkpoint_bytes(facts->checkpoint));
+    put_uint(w, "tensors", checkpoint_count(facts->model.checkpoint));
+    put_uint(w, "bytes", checkpoint_bytes(facts->model.checkpoint));
     json_key(w, "dtypes");
     json_begin_object(w);
     for (int i = 0; i < DTYPE_COUNT; i++)
         if (facts->dtypes[i].tensors)
             put_uint(w, dtype_info((enum dtype)i)->name, facts->dtypes[i].bytes);
     json_end_object(w);
+    json_key(w, "dtype_tensors");
+    json_begin_object(w);
+    for (int i = 0; i < DTYPE_COUNT; i++)
+        if (facts->dtypes[i].tensors)
+            put_uint(w, dtype_info((enum dtype)i)->name, facts->dtypes[i].tensors);
+    json_end_object(w);
     json_key(w, "files");
     json_begin_array(w);
-    for (size_t i = 0; i < checkpoint_file_count(facts->checkpoint); i++) {
+    for (size_t i = 0; i < checkpoint_file_count(facts->model.checkpoint); i++) {
         json_begin_object(w);
         json_key(w, "name");
-        json_cstring(w, checkpoint_file_name(facts->checkpoint, i));
-        put_uint(w, "bytes", checkpoint_file_bytes(facts->checkpoint, i));
+        json_cstring(w, checkpoint_file_name(facts->model.checkpoint, i));
+        put_uint(w, "bytes", checkpoint_file_bytes(facts->model.checkpoint, i));
         json_end_object(w);
     }
     json_end_array(w);
@@ -258,14 +268,14 @@ static void print_json(const char *path, const struct model_facts *facts)
     json_cstring(&w, name);
     json_key(&w, "architecture");
     json_cstring(&w, "qwen3_vl");
-    put_text_config(&w, &facts->config.text);
-    put_vision_config(&w, &facts->config);
-    put_uint(&w, "tokens", (uint64_t)facts->tokens);
+    put_text_config(&w, &facts->model.config.text);
+    put_vision_config(&w, &facts->model.config);
+    put_uint(&w, "tokens", (uint64_t)tokenizer_size(facts->model.tokenizer));
     json_key(&w, "chat_template");
-    json_cstring(&w, !facts->template_known                      ? "unknown"
-                     : facts->template_kind == TEMPLATE_THINKING ? "thinking"
+    json_cstring(&w, !facts->model.template_known                      ? "unknown"
+                     : facts->model.template_kind == TEMPLATE_THINKING ? "thinking"
                                                                  : "instruct");
-    put_generation(&w, &facts->config.generation);
+    put_generation(&w, &facts->model.config.generation);
     put_parameters(&w, facts);
     put_contents(&w, facts);
     put_uint(&w, "kv_bytes_per_token", facts->kv_bytes_per_token);
@@ -274,11 +284,11 @@ static void print_json(const char *path, const struct model_facts *facts)
     buf_release(&text);
 }
 
-int model_info(const struct cli *cli, const char *path, bool json)
+int model_info(const struct cli *cli, const char *path, const char *mmproj, bool json)
 {
     struct model_facts facts;
     struct reason why;
-    if (model_facts_read(path, &facts, &why) != STATUS_OK)
+    if (model_facts_read(path, mmproj, &facts, &why) != STATUS_OK)
         return model_report_fault(cli, path, &why, json);
     if (json)
         print_json(path, &facts);

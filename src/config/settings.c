@@ -13,15 +13,17 @@ static struct str base_name(const char *path)
     return str_slice(text, start, text.len);
 }
 
-/* A model without a name is called as its folder is. */
+/* A model without a name is called as its folder is, or its file without .gguf. */
 static enum status name_model(struct settings *settings, struct arena *arena, struct reason *why)
 {
     if (settings->model.name[0])
         return STATUS_OK;
-    const struct str folder = base_name(settings->model.path);
-    const bool named = folder.len > 0 && !str_is(folder, ".") && !str_is(folder, "..");
-    settings->model.name = arena_strdup(arena, named ? folder : STR("qwen3-vl-demo"));
-    return settings->model.name ? STATUS_OK : reason_no_memory(why, folder.len);
+    struct str name = base_name(settings->model.path);
+    if (str_ends(name, ".gguf"))
+        name.len -= strlen(".gguf");
+    const bool named = name.len > 0 && !str_is(name, ".") && !str_is(name, "..");
+    settings->model.name = arena_strdup(arena, named ? name : STR("qwen3-vl-demo"));
+    return settings->model.name ? STATUS_OK : reason_no_memory(why, name.len);
 }
 
 enum status settings_load(const struct settings_sources *sources, struct settings **out,

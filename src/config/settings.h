@@ -23,8 +23,9 @@ struct settings {
         int64_t drain_timeout_ms;
     } server;
     struct {
-        const char *path; /* "": the built-in demo */
-        const char *name; /* never empty */
+        const char *path;   /* "": the built-in demo */
+        const char *mmproj; /* "": the only one beside the GGUF file `path` */
+        const char *name;   /* never empty */
         struct text_list aliases;
         int64_t threads; /* 0: one per usable core */
         int64_t context; /* tokens */

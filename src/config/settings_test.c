@@ -191,6 +191,7 @@ static void a_model_is_named_by_its_folder(void **state)
         {"--model b --name c", "c"},
         {"--model .", "qwen3-vl-demo"},
         {"--model /", "qwen3-vl-demo"},
+        {"--model /models/Qwen3VL-8B-Q4_K_M.gguf", "Qwen3VL-8B-Q4_K_M"},
         {"--name x", "x"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -1,8 +1,6 @@
 #include "engine/model.h"
 
 #include "engine/rope.h"
-#include "model/fit.h"
-#include "os/file.h"
 
 #include <stdlib.h>
 
@@ -47,34 +45,13 @@ static enum status check_heads(const struct model *model, const char *path, stru
     return STATUS_OK;
 }
 
-static enum status load_tokenizer(const char *path, struct model *model, struct reason *why)
-{
-    char file[4096];
-    if (!path_join(file, sizeof file, path, "tokenizer.json")) {
-        reason_set(why, "missing_file", "The path %s is too long.", "路径 %s 过长。", path);
-        return STATUS_IO;
-    }
-    const enum status status = tokenizer_load(file, &model->tokenizer, why);
-    if (status != STATUS_OK)
-        return status;
-    return chat_template_detect(path, &model->template_kind, &model->template_known, why);
-}
-
-enum status model_load(const char *path, model_progress_fn *progress, void *arg, struct model **out,
-                       struct reason *why)
+enum status model_load(const char *path, const char *mmproj, model_progress_fn *progress, void *arg,
+                       struct model **out, struct reason *why)
 {
     struct model *model = calloc(1, sizeof *model);
     if (!model)
         return reason_no_memory(why, sizeof *model);
-    enum status status = model_config_load(path, &model->config, why);
-    if (status == STATUS_OK)
-        status = checkpoint_open(path, &model->checkpoint, why);
-    if (status == STATUS_OK)
-        status = weights_bind(model->checkpoint, &model->config, &model->weights, why);
-    if (status == STATUS_OK)
-        status = load_tokenizer(path, model, why);
-    if (status == STATUS_OK)
-        status = fit_check(path, &model->config, model->tokenizer, why);
+    enum status status = model_open(path, mmproj, model, why);
     if (status == STATUS_OK)
         status = check_heads(model, path, why);
     if (status != STATUS_OK) {
@@ -90,8 +67,6 @@ void model_destroy(struct model *model)
 {
     if (!model)
         return;
-    tokenizer_destroy(model->tokenizer);
-    weights_release(&model->weights);
-    checkpoint_close(model->checkpoint);
+    model_close(model);
     free(model);
 }

@@ -1,28 +1,13 @@
-/* A loaded checkpoint: configuration, verified weights, tokenizer, template. Immutable and shared.
- */
+/* Loading a model for the engine, which shares it among its threads. */
 #pragma once
 
-#include "model/chat_template.h"
-#include "model/checkpoint.h"
-#include "model/config.h"
-#include "model/tokenizer.h"
-#include "model/weights.h"
-
-struct model {
-    struct model_config config;
-    struct checkpoint *checkpoint;
-    struct weights weights;
-    struct tokenizer *tokenizer;
-    enum template_kind template_kind;
-    bool template_known; /* false: the checkpoint ships another template than the two official */
-};
+#include "model/load.h"
 
 /* Called from the loading thread with 0 ≤ done ≤ total bytes; may be NULL. */
 typedef void model_progress_fn(void *arg, uint64_t done, uint64_t total);
 
-/* Loads a checkpoint directory. Touches every weight page, so that the first token is not slow.
- * Codes: those of checkpoint.h, config.h, weights.h, tokenizer.h; bad_config if the parts do not
- * fit each other. */
-MUST_CHECK enum status model_load(const char *path, model_progress_fn *progress, void *arg,
-                                  struct model **out, struct reason *why);
+/* As model_open, and touches every weight page, so that the first token is not slow. Codes: those
+ * of model_open; bad_config too if the engine cannot run heads of that size. */
+MUST_CHECK enum status model_load(const char *path, const char *mmproj, model_progress_fn *progress,
+                                  void *arg, struct model **out, struct reason *why);
 void model_destroy(struct model *model); /* takes NULL */

@@ -18,6 +18,9 @@ enum template_kind { TEMPLATE_INSTRUCT, TEMPLATE_THINKING };
 MUST_CHECK enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
                                             struct reason *why);
 
+/* The same of a template's text. */
+void chat_template_judge(struct str text, enum template_kind *kind, bool *known);
+
 /* What a piece of the rendered prompt is. */
 enum piece_kind {
     PIECE_MARKER, /* a marker that the template wrote: <|im_start|>, <think>, … */

@@ -21,8 +21,9 @@ static uint64_t fnv1a(struct str text)
     return hash;
 }
 
-static void judge(struct str text, enum template_kind *kind, bool *known)
+void chat_template_judge(struct str text, enum template_kind *kind, bool *known)
 {
+    *known = false;
     const uint64_t hash = fnv1a(text);
     for (size_t i = 0; i < ARRAY_LEN(official); i++) {
         if (text.len == official[i].length && hash == official[i].hash) {
@@ -53,7 +54,7 @@ static enum status judge_json(const char *path, struct buf *file, enum template_
         const struct json *text = json_get(root, "chat_template");
         *found = json_is(text, JSON_STRING);
         if (*found)
-            judge(text->text, kind, known);
+            chat_template_judge(text->text, kind, known);
     }
     arena_release(&arena);
     return status;
@@ -76,7 +77,7 @@ enum status chat_template_detect(const char *dir, enum template_kind *kind, bool
         buf_init(&file, FILE_MAX_BYTES);
         status = file_read(path, &file, why);
         if (!status && i == 0) {
-            judge(buf_str(&file), kind, known);
+            chat_template_judge(buf_str(&file), kind, known);
             found = true;
         } else if (!status) {
             status = judge_json(path, &file, kind, known, &found, why);

@@ -1,34 +1,18 @@
-#include "model/checkpoint.h"
-
-#include "base/arena.h"
 #include "base/utf8.h"
+#include "model/checkpoint_parts.h"
+#include "model/gguf_names.h"
 #include "model/impostor.h"
 #include "model/safetensors.h"
-#include "os/file.h"
 #include "json/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { PATH_BYTES = 4096, INDEX_MAX_BYTES = 64 << 20, ARENA_MAX_BYTES = 512 << 20 };
-
-struct shard {
-    char *path;
-    const char *name; /* its last part */
-    struct file_map map;
-    struct tensor *tensors;
-    size_t count;
-};
-
-struct checkpoint {
-    struct arena arena;
-    char *dir;
-    struct shard *shards;
-    size_t shard_count;
-    struct tensor *tensors; /* of all shards, sorted by name */
-    size_t count;
-    void **copies; /* of tensors that lie unaligned in their file */
-    size_t copy_count;
-    uint64_t bytes;
+enum {
+    PATH_BYTES = 4096,
+    INDEX_MAX_BYTES = 64 << 20,
+    ARENA_MAX_BYTES = 512 << 20,
+    SHARDS_MAX = 1024
 };
 
 static enum status bad_index(const char *path, struct reason *why, const char *en, const char *zh)
@@ -53,25 +37,38 @@ static struct shard *find_shard(struct checkpoint *c, struct str name)
     return NULL;
 }
 
-static enum status add_shard(struct checkpoint *c, const char *dir, struct str name,
-                             struct reason *why)
+enum status checkpoint_add_file(struct checkpoint *c, const char *path, struct shard **out,
+                                struct reason *why)
 {
     struct shard *shard = &c->shards[c->shard_count];
-    shard->path = arena_printf(&c->arena, "%s/%.*s", dir, STR_ARG(name));
+    shard->path = arena_strdup(&c->arena, str_from(path));
     if (!shard->path)
-        return reason_no_memory(why, name.len);
-    shard->name = strrchr(shard->path, '/') + 1;
+        return reason_no_memory(why, strlen(path));
+    const char *slash = strrchr(shard->path, '/');
+    shard->name = slash ? slash + 1 : shard->path;
     const enum status status = file_map_open(shard->path, &shard->map, why);
     if (status)
         return status;
     c->shard_count++;
-    return safetensors_read(shard->path, shard->map.data, shard->map.size, &c->arena,
-                            &shard->tensors, &shard->count, why);
+    *out = shard;
+    return STATUS_OK;
+}
+
+static enum status add_shard(struct checkpoint *c, struct str name, struct reason *why)
+{
+    const char *path = arena_printf(&c->arena, "%s/%.*s", c->path, STR_ARG(name));
+    struct shard *shard;
+    enum status status =
+        path ? checkpoint_add_file(c, path, &shard, why) : reason_no_memory(why, name.len);
+    if (!status)
+        status = safetensors_read(shard->path, shard->map.data, shard->map.size, &c->arena,
+                                  &shard->tensors, &shard->count, why);
+    return status;
 }
 
 /* Opens every shard that the weight map names, once. */
-static enum status open_shards(struct checkpoint *c, const char *dir, const char *index_path,
-                               const struct json *map, struct reason *why)
+static enum status open_shards(struct checkpoint *c, const char *index_path, const struct json *map,
+                               struct reason *why)
 {
     JSON_EACH(entry, map) {
         if (!json_is(entry, JSON_STRING) || !is_shard_name(entry->text))
@@ -79,10 +76,10 @@ static enum status open_shards(struct checkpoint *c, const char *dir, const char
                              "引用了不在同一目录的分片");
         if (find_shard(c, entry->text))
             continue;
-        if (c->shard_count == 1024)
+        if (c->shard_count == SHARDS_MAX)
             return bad_index(index_path, why, "names more than 1024 shards",
                              "引用的分片超过 1024 个");
-        const enum status status = add_shard(c, dir, entry->text, why);
+        const enum status status = add_shard(c, entry->text, why);
         if (status)
             return status;
     }
@@ -145,8 +142,7 @@ static enum status check_map(struct checkpoint *c, const struct json *map, struc
     return STATUS_OK;
 }
 
-static enum status open_index(struct checkpoint *c, const char *dir, const char *path,
-                              struct reason *why)
+static enum status open_index(struct checkpoint *c, const char *path, struct reason *why)
 {
     struct buf text;
     struct arena scratch;
@@ -162,11 +158,8 @@ static enum status open_index(struct checkpoint *c, const char *dir, const char 
     const struct json *map = status ? NULL : json_get(index, "weight_map");
     if (!status && (!json_is(map, JSON_OBJECT) || map->count == 0))
         status = bad_index(path, why, "has no weight_map", "没有 weight_map");
-    if (!status) {
-        c->shards =
-            arena_array(&c->arena, map->count < 1024 ? map->count : 1024, sizeof *c->shards);
-        status = c->shards ? open_shards(c, dir, path, map, why) : reason_no_memory(why, 1024);
-    }
+    if (!status)
+        status = open_shards(c, path, map, why);
     if (!status)
         status = check_map(c, map, why);
     arena_release(&scratch);
@@ -180,15 +173,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* One list of all shards' tensors. */
-static enum status merge(struct checkpoint *c, struct reason *why)
+static enum status merge_shards(struct checkpoint *c, struct reason *why)
 {
     size_t total = 0;
     for (size_t i = 0; i < c->shard_count; i++)
         total += c->shards[i].count;
     c->tensors = arena_array(&c->arena, total + 1, sizeof *c->tensors);
-    c->copies = arena_array(&c->arena, total + 1, sizeof *c->copies);
-    if (!c->tensors || !c->copies)
+    if (!c->tensors)
         return reason_no_memory(why, total * sizeof *c->tensors);
     for (size_t i = 0; i < c->shard_count; i++) {
         if (c->shards[i].count)
@@ -202,9 +193,9 @@ static enum status merge(struct checkpoint *c, struct reason *why)
         if (i == 0 || strcmp(c->tensors[i - 1].name, c->tensors[i].name) != 0)
             continue;
         reason_set(why, "bad_index", "The tensor %s is in two shards, %s and %s.",
-                   "张量 %s 同时出现在两个分片 %s 和 %s 中。", c->tensors[i].name,
+                   "张量 %s 同时出现在两个分片 %s 和 %s 中。", c->tensors[i].spelled,
                    c->tensors[i - 1].file, c->tensors[i].file);
-        reason_subject(why, "%s: %s", c->tensors[i].file, c->tensors[i].name);
+        reason_subject(why, "%s: %s", c->tensors[i].file, c->tensors[i].spelled);
         return STATUS_INVALID;
     }
     return STATUS_OK;
@@ -223,30 +214,33 @@ static enum status align(struct checkpoint *c, struct reason *why)
         struct tensor *t = &c->tensors[i];
         if ((uintptr_t)t->data % alignment(t->dtype) == 0)
             continue;
-        void *copy = malloc(t->bytes ? t->bytes : 1);
-        if (!copy)
-            return reason_no_memory(why, t->bytes);
+        void *copy;
+        const enum status status = checkpoint_add_copy(c, t->bytes, &copy, why);
+        if (status)
+            return status;
         memcpy(copy, t->data, t->bytes);
-        c->copies[c->copy_count++] = copy;
         t->data = copy;
     }
     return STATUS_OK;
 }
 
-static enum status open_files(struct checkpoint *c, const char *dir, struct reason *why)
+enum status checkpoint_merge(struct checkpoint *c, struct reason *why)
+{
+    const enum status status = merge_shards(c, why);
+    return status ? status : align(c, why);
+}
+
+static enum status open_files(struct checkpoint *c, struct reason *why)
 {
     char path[PATH_BYTES];
-    if (!path_join(path, sizeof path, dir, "model.safetensors.index.json")) {
+    if (!path_join(path, sizeof path, c->path, "model.safetensors.index.json")) {
         reason_set(why, "missing_file", "The path of the checkpoint is too long.",
                    "模型目录的路径过长。");
         return STATUS_INVALID;
     }
     if (file_exists(path))
-        return open_index(c, dir, path, why);
-    c->shards = arena_array(&c->arena, 1, sizeof *c->shards);
-    if (!c->shards)
-        return reason_no_memory(why, sizeof *c->shards);
-    const enum status status = add_shard(c, dir, STR("model.safetensors"), why);
+        return open_index(c, path, why);
+    const enum status status = add_shard(c, STR("model.safetensors"), why);
     if (status == STATUS_IO && why && strcmp(why->code, "missing_file") == 0)
         reason_hint(why,
                     "A checkpoint is a folder with model.safetensors, or with shards and "
@@ -256,23 +250,54 @@ static enum status open_files(struct checkpoint *c, const char *dir, struct reas
     return status;
 }
 
-enum status checkpoint_open(const char *dir, struct checkpoint **out, struct reason *why)
+enum status checkpoint_new(const char *path, size_t shards, struct checkpoint **out,
+                           struct reason *why)
 {
     struct checkpoint *c = calloc(1, sizeof *c);
     if (!c)
         return reason_no_memory(why, sizeof *c);
     arena_init(&c->arena, ARENA_MAX_BYTES);
-    c->dir = arena_strdup(&c->arena, str_from(dir));
-    enum status status = c->dir ? open_files(c, dir, why) : reason_no_memory(why, strlen(dir));
-    if (!status)
-        status = merge(c, why);
-    if (!status)
-        status = align(c, why);
-    if (status) {
+    c->path = arena_strdup(&c->arena, str_from(path));
+    c->shards = arena_array(&c->arena, shards, sizeof *c->shards);
+    if (!c->path || !c->shards) {
         checkpoint_close(c);
-        return status;
+        return reason_no_memory(why, shards * sizeof *c->shards);
     }
     *out = c;
+    return STATUS_OK;
+}
+
+enum status checkpoint_open(const char *dir, struct checkpoint **out, struct reason *why)
+{
+    struct checkpoint *c;
+    enum status status = checkpoint_new(dir, SHARDS_MAX, &c, why);
+    if (status)
+        return status;
+    status = open_files(c, why);
+    if (!status)
+        status = checkpoint_merge(c, why);
+    if (status)
+        checkpoint_close(c);
+    else
+        *out = c;
+    return status;
+}
+
+enum status checkpoint_add_copy(struct checkpoint *c, uint64_t bytes, void **out,
+                                struct reason *why)
+{
+    if (c->copy_count == c->copy_cap) {
+        const size_t cap = c->copy_cap ? 2 * c->copy_cap : 16;
+        void **copies = realloc(c->copies, cap * sizeof *copies);
+        if (!copies)
+            return reason_no_memory(why, cap * sizeof *copies);
+        c->copies = copies;
+        c->copy_cap = cap;
+    }
+    *out = malloc(bytes ? bytes : 1);
+    if (!*out)
+        return reason_no_memory(why, bytes);
+    c->copies[c->copy_count++] = *out;
     return STATUS_OK;
 }
 
@@ -282,6 +307,7 @@ void checkpoint_close(struct checkpoint *c)
         return;
     for (size_t i = 0; i < c->copy_count; i++)
         free(c->copies[i]);
+    free(c->copies);
     for (size_t i = 0; i < c->shard_count; i++)
         file_map_close(&c->shards[i].map);
     arena_release(&c->arena);
@@ -318,9 +344,17 @@ uint64_t checkpoint_file_bytes(const struct checkpoint *c, size_t index)
     return c->shards[index].map.size;
 }
 
-const char *checkpoint_dir(const struct checkpoint *c)
+const char *checkpoint_path(const struct checkpoint *c)
 {
-    return c->dir;
+    return c->path;
+}
+
+void checkpoint_spell(const struct checkpoint *c, const char *name, char out[SPELLED_BYTES])
+{
+    if (c->is_gguf)
+        gguf_spell(name, &c->vision, out);
+    else
+        snprintf(out, SPELLED_BYTES, "%s", name);
 }
 
 uint64_t checkpoint_bytes(const struct checkpoint *c)

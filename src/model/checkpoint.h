@@ -1,8 +1,8 @@
-/* Weights as named tensors, mapped from files.
+/* Weights as named tensors, mapped from files: a Hugging Face directory (model.safetensors, or
+ * shards with an index), or GGUF files (gguf_files.h).
  *
- * Now: Hugging Face directories (model.safetensors, or shards with an index). A tensor's bytes stay
- * in the mapping; nothing is copied. Opening checks each file's header completely: lengths, offsets
- * in range, no overlap, sizes equal to shape × dtype. */
+ * A tensor's bytes stay in the mapping; nothing is copied. Opening checks each file's header
+ * completely: lengths, offsets in range, no overlap, sizes equal to shape × dtype. */
 #pragma once
 
 #include "base/status.h"
@@ -14,8 +14,9 @@
 enum { TENSOR_DIMS_MAX = 5 };
 
 struct tensor {
-    const char *name; /* as the checkpoint spells it; owned by the checkpoint */
-    const char *file; /* the file it is in */
+    const char *name;    /* Hugging Face's; owned by the checkpoint, as the next */
+    const char *spelled; /* as the file spells it, for messages */
+    const char *file;    /* the file it is in */
     enum dtype dtype;
     uint32_t dims;
     uint64_t shape[TENSOR_DIMS_MAX]; /* row-major, last index fastest */
@@ -41,5 +42,10 @@ size_t checkpoint_file_count(const struct checkpoint *checkpoint);
 const char *checkpoint_file_name(const struct checkpoint *checkpoint, size_t index); /* no path */
 uint64_t checkpoint_file_bytes(const struct checkpoint *checkpoint, size_t index);
 
-const char *checkpoint_dir(const struct checkpoint *checkpoint);
+/* The directory, or the GGUF file of the text model. */
+const char *checkpoint_path(const struct checkpoint *checkpoint);
+/* How the checkpoint spells a tensor of that name, whether it has it or not: for messages. */
+enum { SPELLED_BYTES = 192 };
+void checkpoint_spell(const struct checkpoint *checkpoint, const char *name,
+                      char out[SPELLED_BYTES]);
 uint64_t checkpoint_bytes(const struct checkpoint *checkpoint);

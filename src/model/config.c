@@ -290,6 +290,39 @@ static void read_vision(struct fields *f, const struct json *vision, const struc
     read_deepstack(f, vision, out);
 }
 
+/* The one quantisation of safetensors that can be run: FP8 codes with a scale for each tile of
+ * 128 × 128 (specification 11). */
+static void check_quantization(struct fields *f, const struct json *root)
+{
+    const struct json *q = json_get(root, "quantization_config");
+    if (f->status || !q || q->type == JSON_NULL)
+        return;
+    const struct json *method = json_get(q, "quant_method");
+    const struct str name = json_is(method, JSON_STRING) ? method->text : STR("(none)");
+    if (!str_is(name, "fp8")) {
+        const int shown = (int)(name.len < 32 ? name.len : utf8_floor(name.ptr, 32));
+        char en[128], zh[128];
+        snprintf(en, sizeof en, "is %.*s; only fp8 can be run", shown, name.ptr);
+        snprintf(zh, sizeof zh, "是 %.*s，目前只支持 fp8", shown, name.ptr);
+        bad_field(f, "quantization_config.quant_method", en, zh);
+        reason_hint(f->why,
+                    "Use the FP8 or the unquantised checkpoint, or a GGUF file of the model.",
+                    "请使用该模型的 FP8 版本、未量化版本或 GGUF 文件。");
+        return;
+    }
+    expect_word(f, q, "fmt", "e4m3");
+    const struct json *block = json_get(q, "weight_block_size");
+    bool tiles = json_is(block, JSON_ARRAY) && block->count == 2;
+    JSON_EACH(side, tiles ? block : NULL) {
+        int64_t n;
+        tiles = tiles && json_int64(side, &n) && n == 128;
+    }
+    if (!tiles)
+        bad_field(f, "quantization_config.weight_block_size",
+                  "is not [128, 128], the only value that can be run",
+                  "不是 [128, 128]，目前只支持该值");
+}
+
 static enum status read_model(const char *path, const struct json *root, struct model_config *out,
                               struct reason *why)
 {
@@ -303,6 +336,7 @@ static enum status read_model(const char *path, const struct json *root, struct 
         bad_field(&f, "text_config", "is missing", "缺失");
     if (!json_is(vision, JSON_OBJECT))
         bad_field(&f, "vision_config", "is missing", "缺失");
+    check_quantization(&f, root);
     read_text(&f, root, text, &out->text);
     read_vision(&f, vision, &out->text, &out->vision);
     const int64_t last = (int64_t)out->text.vocab_size - 1;
@@ -427,12 +461,9 @@ static enum status check_folder(const char *dir, struct reason *why)
     return STATUS_IO;
 }
 
-enum status model_config_load(const char *dir, struct model_config *out, struct reason *why)
+struct model_config model_config_defaults(void)
 {
-    enum status status = check_folder(dir, why);
-    if (status)
-        return status;
-    *out = (struct model_config){
+    return (struct model_config){
         .image = {65536, 16777216},
         .video = {4096, 25165824},
         .video_fps = 2,
@@ -440,6 +471,14 @@ enum status model_config_load(const char *dir, struct model_config *out, struct 
         .video_min_frames = 4,
         .video_max_frames = 768,
     };
+}
+
+enum status model_config_load(const char *dir, struct model_config *out, struct reason *why)
+{
+    enum status status = check_folder(dir, why);
+    if (status)
+        return status;
+    *out = model_config_defaults();
     static const char *const names[] = {"config.json", "generation_config.json",
                                         "preprocessor_config.json",
                                         "video_preprocessor_config.json"};

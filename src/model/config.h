@@ -48,6 +48,9 @@ struct model_config {
     struct generation_defaults generation;
 };
 
+/* What holds where a checkpoint says nothing. */
+struct model_config model_config_defaults(void);
+
 /* Reads config.json (required), generation_config.json, preprocessor_config.json and
  * video_preprocessor_config.json (optional) of a checkpoint directory. Codes: missing_file,
  * unreadable, bad_config, unknown_architecture, not_a_checkpoint. */

@@ -71,7 +71,8 @@ static enum status read_dtype(const struct container *c, struct str name, const 
     static const struct {
         const char *name;
         enum dtype dtype;
-    } known[] = {{"F32", DTYPE_F32}, {"F16", DTYPE_F16}, {"BF16", DTYPE_BF16}};
+    } known[] = {
+        {"F32", DTYPE_F32}, {"F16", DTYPE_F16}, {"BF16", DTYPE_BF16}, {"F8_E4M3", DTYPE_F8_E4M3}};
     if (!json_is(v, JSON_STRING))
         return bad_tensor(c, name, "bad_header", "has no dtype", "没有 dtype");
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -82,8 +83,10 @@ static enum status read_dtype(const struct container *c, struct str name, const 
     }
     char en[96], zh[96];
     const int shown = (int)(v->text.len < 32 ? v->text.len : utf8_floor(v->text.ptr, 32));
-    snprintf(en, sizeof en, "has the type %.*s; F32, F16 and BF16 can be read", shown, v->text.ptr);
-    snprintf(zh, sizeof zh, "的类型是 %.*s；可读取的类型为 F32、F16、BF16", shown, v->text.ptr);
+    snprintf(en, sizeof en, "has the type %.*s; F32, F16, BF16 and F8_E4M3 can be read", shown,
+             v->text.ptr);
+    snprintf(zh, sizeof zh, "的类型是 %.*s；可读取的类型为 F32、F16、BF16、F8_E4M3", shown,
+             v->text.ptr);
     return bad_tensor(c, name, "wrong_dtype", en, zh);
 }
 
@@ -103,7 +106,7 @@ static enum status read_shape(const struct container *c, struct str name, const 
         return bad_tensor(c, name, "bad_header", "has no shape", "没有 shape");
     if (v->count > TENSOR_DIMS_MAX)
         return bad_tensor(c, name, "wrong_shape", "has more than 5 dimensions", "的维数超过 5");
-    uint64_t bytes = dtype_size(t->dtype);
+    uint64_t bytes = dtype_info(t->dtype)->bytes;
     JSON_EACH(side, v) {
         uint64_t n;
         if (!read_size(side, &n))
@@ -159,7 +162,7 @@ static enum status read_tensor(const struct container *c, const struct json *ent
     if (has_repeated_member(entry))
         return bad_tensor(c, name, "bad_header", "is described twice", "被描述了两次");
     t->file = c->name;
-    t->name = arena_strdup(c->arena, name);
+    t->name = t->spelled = arena_strdup(c->arena, name);
     if (!t->name)
         return reason_no_memory(c->why, name.len);
     enum status status = read_dtype(c, name, json_get(entry, "dtype"), &t->dtype);

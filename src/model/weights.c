@@ -45,10 +45,13 @@ static const struct tensor *require(struct binder *b, const char *const *prefixe
     const struct tensor *t = find(b, prefixes, name);
     if (t || b->status)
         return t;
-    const char *dir = checkpoint_dir(b->checkpoint);
-    reason_set(b->why, "missing_tensor", "The checkpoint %s has no tensor %s%s.",
-               "模型 %s 中缺少张量 %s%s。", dir, prefixes[0], name);
-    reason_subject(b->why, "%s: %s%s", dir, prefixes[0], name);
+    char full[NAME_BYTES], spelled[SPELLED_BYTES];
+    snprintf(full, sizeof full, "%s%s", prefixes[0], name);
+    checkpoint_spell(b->checkpoint, full, spelled);
+    const char *path = checkpoint_path(b->checkpoint);
+    reason_set(b->why, "missing_tensor", "The checkpoint %s has no tensor %s.",
+               "模型 %s 中缺少张量 %s。", path, spelled);
+    reason_subject(b->why, "%s: %s", path, spelled);
     b->status = STATUS_INVALID;
     return NULL;
 }
@@ -78,8 +81,22 @@ static bool check_shape(struct binder *b, const struct tensor *t, const uint64_t
     format_shape(should, shape, dims);
     reason_set(b->why, "wrong_shape",
                "The tensor %s in %s has shape %s, but the configuration asks for %s.",
-               "张量 %s（文件 %s）的形状是 %s，但配置要求 %s。", t->name, t->file, is, should);
-    reason_subject(b->why, "%s: %s", t->file, t->name);
+               "张量 %s（文件 %s）的形状是 %s，但配置要求 %s。", t->spelled, t->file, is, should);
+    reason_subject(b->why, "%s: %s", t->file, t->spelled);
+    b->status = STATUS_INVALID;
+    return false;
+}
+
+/* Codes without scales mean nothing. */
+static bool check_no_codes(struct binder *b, const struct tensor *t)
+{
+    if (t->dtype != DTYPE_F8_E4M3)
+        return true;
+    reason_set(b->why, "wrong_dtype",
+               "The tensor %s in %s has the type F8_E4M3, which is for matrices with scales only.",
+               "张量 %s（文件 %s）的类型是 F8_E4M3，该类型只用于带缩放系数的矩阵。", t->spelled,
+               t->file);
+    reason_subject(b->why, "%s: %s", t->file, t->spelled);
     b->status = STATUS_INVALID;
     return false;
 }
@@ -106,13 +123,27 @@ static const float *bind_table(struct binder *b, const char *const *prefixes, co
     uint64_t count = 1;
     for (uint32_t i = 0; i < dims; i++)
         count *= shape[i];
-    return check_shape(b, t, shape, dims) ? to_f32(b, t, count) : NULL;
+    return check_shape(b, t, shape, dims) && check_no_codes(b, t) ? to_f32(b, t, count) : NULL;
 }
 
 static const float *bind_vector(struct binder *b, const char *const *prefixes, uint64_t n,
                                 const char *name)
 {
     return bind_table(b, prefixes, name, &n, 1);
+}
+
+/* The scales of a matrix of FP8 codes, one a tile: NAME_scale_inv, by which codes are multiplied in
+ * spite of its name (specification 11). */
+static void bind_scales(struct binder *b, const char *const *prefixes, struct matrix *matrix,
+                        const char *name)
+{
+    char scales[NAME_BYTES];
+    snprintf(scales, sizeof scales, "%s_scale_inv", name);
+    const uint64_t shape[] = {(matrix->rows + SCALE_TILE - 1) / SCALE_TILE,
+                              (matrix->cols + SCALE_TILE - 1) / SCALE_TILE};
+    const uint64_t parameters = b->out->parameters;
+    matrix->scales = bind_table(b, prefixes, scales, shape, 2);
+    b->out->parameters = parameters; /* scales are none */
 }
 
 static void bind_matrix(struct binder *b, const char *const *prefixes, struct matrix *out,
@@ -124,6 +155,8 @@ static void bind_matrix(struct binder *b, const char *const *prefixes, struct ma
         return;
     *out = (struct matrix){.data = t->data, .dtype = t->dtype, .rows = rows, .cols = cols};
     b->out->parameters += (uint64_t)rows * cols;
+    if (t->dtype == DTYPE_F8_E4M3)
+        bind_scales(b, prefixes, out, name);
 }
 
 /* `stem`.weight and .bias of a vision linear. */
@@ -194,7 +227,7 @@ static void bind_patch_embed(struct binder *b, uint32_t vh, struct weights *out)
 {
     const struct tensor *t = require(b, vision_prefixes, "patch_embed.proj.weight");
     const uint64_t shape[] = {vh, 3, 2, 16, 16};
-    if (!check_shape(b, t, shape, 5))
+    if (!check_shape(b, t, shape, 5) || !check_no_codes(b, t))
         return;
     out->patch_embed =
         (struct matrix){.data = t->data, .dtype = t->dtype, .rows = vh, .cols = 1536};
@@ -268,8 +301,8 @@ static void refuse_extra(struct binder *b)
             continue;
         reason_set(b->why, "extra_tensor",
                    "The checkpoint has a tensor %s in %s that the configuration has no place for.",
-                   "模型中的张量 %s（文件 %s）在配置中没有对应的位置。", t->name, t->file);
-        reason_subject(b->why, "%s: %s", t->file, t->name);
+                   "模型中的张量 %s（文件 %s）在配置中没有对应的位置。", t->spelled, t->file);
+        reason_subject(b->why, "%s: %s", t->file, t->spelled);
         b->status = STATUS_INVALID;
     }
 }

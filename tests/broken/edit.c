@@ -117,7 +117,7 @@ static void edit_folder(const struct fault *fault, const char *dir)
     if (fault->edit == EDIT_EMPTY)
         check(mkdir(dir, 0700), dir);
     else if (fault->edit == EDIT_FILE)
-        write_file(dir, STR("GGUF"));
+        write_file(dir, STR("weights"));
 }
 
 void fault_make(const struct fault *fault, char dir[64])

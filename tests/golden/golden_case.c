@@ -13,15 +13,46 @@ bool golden_cpu_level(void)
     return !level || cpu_set_level(level, NULL) == STATUS_OK;
 }
 
-struct model *golden_model(const char *name)
+struct golden_files golden_files_of(const char *name, const struct json *row)
 {
-    char path[256];
+    struct golden_files files = {0};
+    snprintf(files.text, sizeof files.text, "%s", name);
+    if (!json_get(row, "text_file"))
+        return files;
+    const int above = (int)(strrchr(name, '/') - name); /* the names begin in the folder above */
+    snprintf(files.text, sizeof files.text, "%.*s/%.*s", above, name,
+             STR_ARG(golden_get(row, "text_file")->text));
+    snprintf(files.mmproj, sizeof files.mmproj, "%.*s/%.*s", above, name,
+             STR_ARG(golden_get(row, "mmproj_file")->text));
+    return files;
+}
+
+bool golden_files_same(const struct golden_files *a, const struct golden_files *b)
+{
+    return strcmp(a->text, b->text) == 0 && strcmp(a->mmproj, b->mmproj) == 0;
+}
+
+struct model *golden_load(const struct golden_files *files)
+{
+    char path[512], mmproj[512] = "";
     struct reason why;
     struct model *model = NULL;
-    snprintf(path, sizeof path, MODELS "/%s", name);
-    if (model_load(golden_path(path), NULL, NULL, &model, &why) != STATUS_OK)
+    snprintf(path, sizeof path, MODELS "/%s", files->text);
+    snprintf(path, sizeof path, "%s", golden_path(path));
+    if (files->mmproj[0])
+        snprintf(mmproj, sizeof mmproj, MODELS "/%s", files->mmproj);
+    if (files->mmproj[0])
+        snprintf(mmproj, sizeof mmproj, "%s", golden_path(mmproj));
+    if (model_load(path, mmproj, NULL, NULL, &model, &why) != STATUS_OK)
         fail_msg("%s", why.message[LANG_EN]);
     return model;
+}
+
+struct model *golden_model(const char *name)
+{
+    struct golden_files files = {0};
+    snprintf(files.text, sizeof files.text, "%s", name);
+    return golden_load(&files);
 }
 
 struct image golden_picture(const char *folder, struct str file)

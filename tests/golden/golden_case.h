@@ -5,7 +5,18 @@
 
 #include "engine/engine.h"
 
-/* Loads "tests/golden/models/NAME", or fails the test. */
+/* Where a model is, below tests/golden/models. */
+struct golden_files {
+    char text[256], mmproj[256]; /* mmproj "": none, or the only one */
+};
+
+/* The model of a case of the folder NAME: the folder itself, or the GGUF files that the case
+ * names. */
+struct golden_files golden_files_of(const char *name, const struct json *row);
+bool golden_files_same(const struct golden_files *a, const struct golden_files *b);
+
+/* Loads it, or fails the test. */
+struct model *golden_load(const struct golden_files *files);
 struct model *golden_model(const char *name);
 
 /* Pictures, videos and messages of a case, built by the engine's own functions; `cut` honoured. */
