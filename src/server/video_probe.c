@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPORT_BYTES = 64 << 10 };
+enum { REPORT_BYTES = 64 << 10, FPS_MAX = 240 };
 
 static bool keep(void *arg, const void *bytes, size_t len)
 {
@@ -41,6 +41,15 @@ static double rate_of(const struct json *text)
     return above > 0 && below > 0 ? above / below : 0;
 }
 
+/* The average; where the container has none, the base rate, unless it is only the tick of a clock.
+ */
+static double fps_of(const struct json *stream)
+{
+    const double average = rate_of(json_get(stream, "avg_frame_rate"));
+    const double base = rate_of(json_get(stream, "r_frame_rate"));
+    return average > 0 ? average : base <= FPS_MAX ? base : 0;
+}
+
 static enum status read_report(struct buf *report, bool count, struct video_facts *out,
                                struct reason *why)
 {
@@ -53,9 +62,10 @@ static enum status read_report(struct buf *report, bool count, struct video_fact
     const struct json *stream = json_is(streams, JSON_ARRAY) ? streams->first : NULL;
     if (stream) {
         out->frames = count_of(json_get(stream, count ? "nb_read_frames" : "nb_frames"));
-        out->fps = rate_of(json_get(stream, "avg_frame_rate"));
-    } else {
-        reason_set(why, "invalid_video", "The file has no video stream.", "文件中没有视频流。");
+        out->fps = fps_of(stream);
+    } else if (status != STATUS_NO_MEMORY) {
+        reason_set(why, "invalid_video", "ffprobe finds no video stream in the file.",
+                   "ffprobe 在文件中找不到视频流。");
         status = STATUS_INVALID;
     }
     arena_release(&arena);
@@ -81,7 +91,7 @@ static enum status run(int fd, bool count, const struct video_limits *limits, st
                           "-select_streams",
                           "V:0",
                           "-show_entries",
-                          "stream=nb_frames,nb_read_frames,avg_frame_rate",
+                          "stream=nb_frames,nb_read_frames,avg_frame_rate,r_frame_rate",
                           "-of",
                           "json",
                           count ? "-count_frames" : "-hide_banner",

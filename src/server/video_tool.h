@@ -28,7 +28,7 @@ void video_tool_words(const struct process_result *result, char out[VIDEO_TOOL_W
 
 struct video_facts {
     uint32_t frames; /* of the first stream that is a video; 0: not said */
-    double fps;      /* its average; 0: unknown */
+    double fps;      /* on average; 0: unknown */
 };
 
 /* Asks ffprobe. `count`: decodes all, and counts, instead of believing the container. Codes:
