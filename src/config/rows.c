@@ -89,6 +89,7 @@ static const struct setting rows[] = {
     {.path = "model.mmproj",
      .type = SETTING_PATH,
      FIELD(model.mmproj, const char *),
+     .alias = "mmproj",
      .help = {"Vision part of a GGUF model. Unset: the only mmproj*.gguf beside it.",
               "GGUF 模型的视觉部分。不设置：同一目录中唯一的 mmproj*.gguf。"}},
     {.path = "model.name",

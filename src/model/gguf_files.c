@@ -106,8 +106,8 @@ static enum status unknown_architecture(const char *path, struct str name, struc
     if (str_is(name, "clip"))
         reason_hint(why,
                     "This is the vision part. Name the text model as the model and this file "
-                    "with --model.mmproj.",
-                    "这是视觉部分。请把文本模型指定为模型，并用 --model.mmproj 指定本文件。");
+                    "with --mmproj.",
+                    "这是视觉部分。请把文本模型指定为模型，并用 --mmproj 指定本文件。");
     else if (str_is(name, "qwen3vlmoe"))
         reason_hint(why,
                     "Mixture-of-experts models are not supported; use a dense Qwen3-VL: 2B, "

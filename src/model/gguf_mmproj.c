@@ -19,8 +19,8 @@ static enum status missing(const char *text_path, size_t found, struct reason *w
                    "模型 %s 所在目录中有 %zu 个 mmproj*.gguf，尚未指定使用哪一个。", text_path,
                    found);
     reason_subject(why, "%s", text_path);
-    reason_hint(why, "Name the vision part with --model.mmproj FILE (model.mmproj).",
-                "请用 --model.mmproj 文件（model.mmproj）指定视觉部分。");
+    reason_hint(why, "Name the vision part with --mmproj FILE (setting model.mmproj).",
+                "请用 --mmproj 文件（设置项 model.mmproj）指定视觉部分。");
     return STATUS_INVALID;
 }
 
