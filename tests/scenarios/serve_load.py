@@ -162,8 +162,8 @@ class Drain(unittest.TestCase):
 
     def test_a_running_stream_ends_well(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with Server("--model.max-sequences", "2") as server:
-                stream = begin_stream(server, endless(300 if SANITIZED else 3000, stream=True))
+            with Server("--model.max-sequences", "2", "--server.drain-timeout", "10m") as server:
+                stream = begin_stream(server, endless(300 if SANITIZED else 1500, stream=True))
                 whole = begin(server, chat_body("你好"))
                 idle = server.connect()
                 idle.request("GET", "/health")
@@ -178,7 +178,7 @@ class Drain(unittest.TestCase):
                 self.ended(server)
 
     def test_requests_that_wait_are_answered(self):
-        with Server("--model.max-sequences", "1") as server:
+        with Server("--model.max-sequences", "1", "--server.drain-timeout", "10m") as server:
             first = begin_stream(server, endless(500, stream=True))
             waiting = [begin(server, chat_body("你好", max_tokens=2)) for _ in range(5)]
             time.sleep(0.3)
