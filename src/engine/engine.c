@@ -25,6 +25,8 @@ struct engine {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    pthread_mutex_t vocabulary_lock;       /* no other lock is taken under it */
+    struct grammar_vocabulary *vocabulary; /* NULL until somebody needs it */
 
     /* Under the lock. */
     struct sequence *incoming; /* submitted, not yet seen by the scheduler; newest first */
@@ -160,11 +162,14 @@ enum status engine_create(const struct model *model, const struct engine_options
     engine->model = model;
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->wake, NULL);
+    pthread_mutex_init(&engine->vocabulary_lock, NULL);
     const enum status status = start(engine, options, why);
     if (status == STATUS_OK) {
         *out = engine;
         return STATUS_OK;
     }
+    grammar_vocabulary_destroy(engine->vocabulary);
+    pthread_mutex_destroy(&engine->vocabulary_lock);
     pthread_cond_destroy(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
     free(engine);
@@ -181,6 +186,8 @@ void engine_destroy(struct engine *engine)
     pthread_mutex_unlock(&engine->lock);
     pthread_join(engine->thread, NULL);
     scheduler_destroy(engine->scheduler);
+    grammar_vocabulary_destroy(engine->vocabulary);
+    pthread_mutex_destroy(&engine->vocabulary_lock);
     pthread_cond_destroy(&engine->wake);
     pthread_mutex_destroy(&engine->lock);
     free(engine);
@@ -244,6 +251,25 @@ static uint64_t draw_seed(void)
     return seed;
 }
 
+enum status engine_prepare_grammars(struct engine *engine, struct reason *why)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&engine->vocabulary_lock);
+    if (!engine->vocabulary)
+        status = grammar_vocabulary_create(engine->model->tokenizer, &engine->vocabulary, why);
+    pthread_mutex_unlock(&engine->vocabulary_lock);
+    return status;
+}
+
+static enum status guide_sequence(struct engine *engine, struct sequence *sequence,
+                                  const struct engine_request *request, struct reason *why)
+{
+    const enum status status = engine_prepare_grammars(engine, why);
+    return status ? status
+                  : grammar_guide_create(request->grammar, engine->vocabulary,
+                                         request->grammar_after, &sequence->guide, why);
+}
+
 enum status engine_submit(struct engine *engine, struct engine_request *request,
                           struct sequence **out, struct reason *why)
 {
@@ -254,6 +280,8 @@ enum status engine_submit(struct engine *engine, struct engine_request *request,
     if (status != STATUS_OK)
         return status;
     status = check_pictures(engine, sequence, why);
+    if (status == STATUS_OK && request->grammar)
+        status = guide_sequence(engine, sequence, request, why);
     if (status == STATUS_OK) {
         pthread_mutex_lock(&engine->lock);
         status = enqueue(engine, sequence, out, why);

@@ -6,6 +6,7 @@
  * and must be quick: hand them over, do not work in them. */
 #pragma once
 
+#include "engine/grammar.h"
 #include "engine/kv_cache.h"
 #include "engine/prompt.h"
 #include "engine/sampler.h"
@@ -56,6 +57,8 @@ struct engine_request {
     bool skip_special;                 /* leave special tokens out of the text (normally true) */
     struct str stop[STOP_STRINGS_MAX]; /* copied; the match is not part of the text */
     size_t stop_count;
+    struct grammar *grammar; /* shared; NULL: any text. A complete answer ends the sequence. */
+    int32_t grammar_after;   /* the grammar begins behind this token, as </think>; -1: at once */
     engine_event_fn *on_event;
     void *arg;
 };
@@ -66,6 +69,10 @@ struct engine_request {
  * invalid_value (an empty prompt, or one that does not match its pictures). */
 MUST_CHECK enum status engine_submit(struct engine *engine, struct engine_request *request,
                                      struct sequence **out, struct reason *why);
+
+/* Makes ready what the first request with a grammar needs, which takes some 0.1 s: call it before
+ * engine_submit from a thread that may wait. Any thread. */
+MUST_CHECK enum status engine_prepare_grammars(struct engine *engine, struct reason *why);
 
 /* Asks a sequence to stop; it still gets its last event. Any thread; harmless when finished. */
 void sequence_cancel(struct sequence *sequence);

@@ -147,6 +147,7 @@ void sequence_destroy(struct sequence *s)
     free(s->ids);
     sampler_destroy(s->sampler);
     text_stream_release(&s->text);
+    grammar_guide_destroy(s->guide);
     pthread_cond_destroy(&s->ended);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -200,11 +201,28 @@ static void forbid_end(const struct sequence *s, float *logits)
             logits[generation->eos[i]] = -INFINITY;
 }
 
+static void restrict_to_grammar(struct sequence *s, float *logits)
+{
+    const struct generation_defaults *generation = &s->model->config.generation;
+    grammar_guide_restrict(s->guide, logits, s->model->config.text.vocab_size, generation->eos,
+                           s->ignore_eos ? 0 : generation->eos_count);
+}
+
+static int32_t take_within_grammar(struct sequence *s, int32_t id)
+{
+    const struct generation_defaults *generation = &s->model->config.generation;
+    return s->guide ? grammar_guide_take(s->guide, id, generation->eos,
+                                         s->ignore_eos ? 0 : generation->eos_count)
+                    : id;
+}
+
 enum finish_reason sequence_take_token(struct sequence *s, float *logits, struct str *last)
 {
+    if (s->guide)
+        restrict_to_grammar(s, logits);
     if (sequence_output_count(s) < s->min_tokens)
         forbid_end(s, logits);
-    const int32_t id = sampler_next(s->sampler, logits);
+    const int32_t id = take_within_grammar(s, sampler_next(s->sampler, logits));
     sampler_see_output(s->sampler, id);
     s->ids[s->count++] = id;
     struct engine_event event = {.ids = &id, .id_count = 1};
@@ -219,10 +237,11 @@ enum finish_reason sequence_take_token(struct sequence *s, float *logits, struct
     *last = (struct str){0};
     if (s->text.stopped)
         return FINISH_STOP;
-    if (s->count < s->max_count)
+    const bool complete = s->guide && grammar_guide_finished(s->guide);
+    if (s->count < s->max_count && !complete)
         return FINISH_NONE;
     *last = text_stream_finish(&s->text);
-    return s->text.stopped ? FINISH_STOP : FINISH_LENGTH;
+    return s->text.stopped || complete ? FINISH_STOP : FINISH_LENGTH;
 }
 
 void sequence_mark_over(struct sequence *s)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/grammar_guide.h"
 #include "engine/kv_cache.h"
 #include "engine/positions.h"
 
@@ -38,6 +39,7 @@ struct sequence {
     uint32_t passed;  /* segments whose tokens are all cached */
     struct sampler *sampler;
     struct text_stream text;
+    struct grammar_guide *guide; /* NULL: any text */
 
     /* Shared. */
     atomic_bool cancelled;
