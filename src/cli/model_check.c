@@ -150,7 +150,9 @@ int model_check(const struct cli *cli, const char *path, const char *mmproj, boo
     struct model *model;
     struct reason why;
     const int64_t begin = clock_ns(&clock_system);
-    if (model_load(path, mmproj, show_progress, &progress, &model, &why) != STATUS_OK)
+    const struct model_options options = {
+        .mmproj = mmproj, .progress = show_progress, .arg = &progress};
+    if (model_load(path, &options, &model, &why) != STATUS_OK)
         return model_report_fault(cli, path, &why, json);
     const int64_t loaded = clock_ns(&clock_system);
     const enum status status = generate_token(model, &why);

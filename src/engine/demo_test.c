@@ -10,7 +10,7 @@ struct model *demo_model(void)
     struct model *model;
     struct reason why;
     assert_true(path_join(path, sizeof path, root ? root : ".", "models/demo"));
-    if (model_load(path, NULL, NULL, NULL, &model, &why) != STATUS_OK)
+    if (model_load(path, NULL, &model, &why) != STATUS_OK)
         fail_msg("%s", why.message[LANG_EN]);
     return model;
 }

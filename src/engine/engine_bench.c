@@ -103,7 +103,7 @@ int main(int argc, char **argv)
     struct engine_figures figures;
     struct reason why;
     const int64_t start = clock_ns(&clock_system);
-    if (model_load(argc > 1 ? argv[1] : "models/demo", NULL, NULL, NULL, &model, &why) != STATUS_OK) {
+    if (model_load(argc > 1 ? argv[1] : "models/demo", NULL, &model, &why) != STATUS_OK) {
         fprintf(stderr, "%s\n", why.message[LANG_EN]);
         return 1;
     }

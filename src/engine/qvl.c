@@ -63,7 +63,9 @@ int qvl_model_load(const char *path, const qvl_options *options, qvl_model **out
         return report(reason_no_memory(&why, sizeof *model), &why, error);
     const struct engine_options plan = {
         .threads = o->threads, .context = o->context, .kv_cache_bytes = o->cache_bytes};
-    enum status status = model_load(path, o->mmproj, o->progress, o->progress_arg, &model->model, &why);
+    const struct model_options loading = {
+        .mmproj = o->mmproj, .progress = o->progress, .arg = o->progress_arg};
+    enum status status = model_load(path, &loading, &model->model, &why);
     if (status == STATUS_OK)
         status = engine_create(model->model, &plan, &model->engine, &why);
     if (status == STATUS_OK)

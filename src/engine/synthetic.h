@@ -6,7 +6,7 @@
 #pragma once
 
 #include "engine/model.h"
-#include "engine/packing.h"
+#include "model/packing.h"
 
 struct synthetic {
     struct model model;

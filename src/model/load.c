@@ -63,8 +63,7 @@ static enum status refuse_mmproj(const char *path, const char *mmproj, struct re
     return STATUS_INVALID;
 }
 
-enum status model_open(const char *path, const char *mmproj, struct model *out,
-                             struct reason *why)
+enum status model_open(const char *path, const char *mmproj, struct model *out, struct reason *why)
 {
     *out = (struct model){0};
     enum status status;
@@ -82,6 +81,7 @@ enum status model_open(const char *path, const char *mmproj, struct model *out,
 void model_close(struct model *model)
 {
     tokenizer_destroy(model->tokenizer);
+    packing_destroy(model->packing);
     weights_release(&model->weights);
     checkpoint_close(model->checkpoint);
     *model = (struct model){0};

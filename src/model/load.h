@@ -5,6 +5,7 @@
 #include "model/chat_template.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/packing.h"
 #include "model/tokenizer.h"
 #include "model/weights.h"
 
@@ -15,6 +16,7 @@ struct model {
     struct tokenizer *tokenizer;
     enum template_kind template_kind;
     bool template_known; /* false: the checkpoint ships another template than the two official */
+    struct packing *packing; /* NULL: the weights are as the files have them */
 };
 
 /* path: a Hugging Face directory, or the GGUF file of the text model (the first, if there are

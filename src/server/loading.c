@@ -24,7 +24,9 @@ static void load(uv_work_t *work)
 {
     struct loading *l = work->data;
     const struct engine_options options = options_of(l->service->settings);
-    l->status = model_load(l->service->model_path, l->service->settings->model.mmproj, on_progress, l, &l->model, &l->why);
+    const struct model_options loading = {
+        .mmproj = l->service->settings->model.mmproj, .progress = on_progress, .arg = l};
+    l->status = model_load(l->service->model_path, &loading, &l->model, &l->why);
     if (l->status == STATUS_OK)
         l->status = engine_create(l->model, &options, &l->engine, &l->why);
 }

@@ -290,7 +290,7 @@ static void each_fault_has_its_code(void **state)
         fault_make(fault, dir);
         struct model *model = NULL;
         struct reason why = {.code = ""};
-        const enum status status = model_load(dir, NULL, NULL, NULL, &model, &why);
+        const enum status status = model_load(dir, NULL, &model, &why);
         if (getenv("QVL_SHOW"))
             printf("%-22s %s\n    %s\n", why.code, why.message[LANG_EN], why.message[LANG_ZH]);
         if (!fault->code && status)

@@ -169,7 +169,7 @@ static int set_up(void **state)
 {
     (void)state;
     const struct engine_options options = {.threads = 2};
-    if (model_load(golden_path("models/demo"), NULL, NULL, NULL, &model, NULL) != STATUS_OK)
+    if (model_load(golden_path("models/demo"), NULL, &model, NULL) != STATUS_OK)
         return -1;
     return engine_create(model, &options, &engine, NULL) == STATUS_OK ? 0 : -1;
 }

@@ -32,6 +32,8 @@ bool golden_files_same(const struct golden_files *a, const struct golden_files *
     return strcmp(a->text, b->text) == 0 && strcmp(a->mmproj, b->mmproj) == 0;
 }
 
+bool golden_packed;
+
 struct model *golden_load(const struct golden_files *files)
 {
     char path[512], mmproj[512] = "";
@@ -43,7 +45,8 @@ struct model *golden_load(const struct golden_files *files)
         snprintf(mmproj, sizeof mmproj, MODELS "/%s", files->mmproj);
     if (files->mmproj[0])
         snprintf(mmproj, sizeof mmproj, "%s", golden_path(mmproj));
-    if (model_load(path, mmproj, NULL, NULL, &model, &why) != STATUS_OK)
+    const struct model_options options = {.mmproj = mmproj, .exact = !golden_packed};
+    if (model_load(path, &options, &model, &why) != STATUS_OK)
         fail_msg("%s", why.message[LANG_EN]);
     return model;
 }

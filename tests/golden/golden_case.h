@@ -15,7 +15,9 @@ struct golden_files {
 struct golden_files golden_files_of(const char *name, const struct json *row);
 bool golden_files_same(const struct golden_files *a, const struct golden_files *b);
 
-/* Loads it, or fails the test. */
+/* Loads it, or fails the test. Block-quantised weights are multiplied exactly, or, if golden_packed
+ * is set, packed for the integer kernels. */
+extern bool golden_packed;
 struct model *golden_load(const struct golden_files *files);
 struct model *golden_model(const char *name);
 

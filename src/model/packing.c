@@ -1,4 +1,4 @@
-#include "engine/packing.h"
+#include "model/packing.h"
 
 #include "kernels/tile.h"
 
@@ -128,6 +128,14 @@ void packing_destroy(struct packing *packing)
             munmap(packing->blocks[i].memory, packing->blocks[i].bytes);
     free(packing->blocks);
     free(packing);
+}
+
+bool packing_has(const struct packing *packing, const void *data)
+{
+    for (size_t i = 0; i < packing->count; i++)
+        if (packing->blocks[i].matrix->data == data)
+            return true;
+    return false;
 }
 
 uint64_t packing_bytes(const struct packing *packing)
