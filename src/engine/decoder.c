@@ -14,7 +14,6 @@ struct decoder {
     struct kv_cache *cache;
     struct decoder_limits limits;
     struct text_rope rope;
-    struct attention_shape shape;
     decoder_trace_fn *trace;
     void *trace_arg;
 
@@ -25,7 +24,6 @@ struct decoder {
     float *cos, *sin;               /* [rows, d/2] */
     float *logits;                  /* [logits_rows, vocab] */
     struct attention_row *attended; /* [rows] */
-    const void **page_table;        /* [2 · pages]: K and V pages of the batch's sequences */
 };
 
 static size_t query_dim(const struct text_config *c)
@@ -59,9 +57,8 @@ static bool allocate(struct decoder *d)
     d->sin = floats(rows, c->head_dim / 2);
     d->logits = floats(d->limits.logits_rows, c->vocab_size);
     d->attended = calloc(rows, sizeof *d->attended);
-    d->page_table = calloc(2 * (size_t)kv_cache_pages(d->cache), sizeof *d->page_table);
     return d->x && d->u && d->q && d->mixed && d->k && d->v && d->gate && d->up && d->cos &&
-           d->sin && d->logits && d->attended && d->page_table;
+           d->sin && d->logits && d->attended;
 }
 
 enum status decoder_create(const struct model *model, struct compute *compute,
@@ -76,14 +73,6 @@ enum status decoder_create(const struct model *model, struct compute *compute,
     decoder->cache = cache;
     decoder->limits = limits;
     text_rope_init(&decoder->rope, &model->config.text);
-    decoder->shape = (struct attention_shape){
-        .heads = model->config.text.heads,
-        .kv_heads = model->config.text.kv_heads,
-        .d = model->config.text.head_dim,
-        .page_tokens = KV_PAGE_TOKENS,
-        .dtype = kv_cache_dtype(cache),
-        .scale = 1.0f / sqrtf((float)model->config.text.head_dim),
-    };
     if (!allocate(decoder)) {
         decoder_destroy(decoder);
         reason_set(why, "memory_full", "There is no memory for batches of %u tokens.",
@@ -104,7 +93,6 @@ void decoder_destroy(struct decoder *d)
     for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
         free(buffers[i]);
     free(d->attended);
-    free(d->page_table);
     free(d);
 }
 
@@ -114,7 +102,8 @@ void decoder_set_trace(struct decoder *decoder, decoder_trace_fn *trace, void *a
     decoder->trace_arg = arg;
 }
 
-/* x = the embedding of each token, or its picture's row; and the rotation of each position. */
+/* x = the embedding of each token, or its picture's row; the rotation of each position; and what
+ * each row sees. */
 static void embed(struct decoder *d, const struct decoder_row *rows, size_t n)
 {
     const struct matrix *table = &d->model->weights.embed;
@@ -130,27 +119,23 @@ static void embed(struct decoder *d, const struct decoder_row *rows, size_t n)
             exact_row(kernels, table, (size_t)row->token, 0, dim, x);
         }
         text_rope_row(&d->rope, row->position, d->cos + r * half, d->sin + r * half);
+        d->attended[r] = (struct attention_row){row->pages->list, row->index + 1};
     }
 }
 
-/* Where attention finds K and V of this layer. Rows of one sequence follow each other and share
- * one run of the table. */
-static void list_pages(struct decoder *d, const struct decoder_row *rows, size_t n, uint32_t layer)
+/* K and V of one layer. */
+static struct attention_cache layer_cache(const struct decoder *d, uint32_t layer)
 {
-    const void **at = d->page_table, **keys = NULL, **values = NULL;
-    for (size_t r = 0; r < n; r++) {
-        const struct kv_pages *pages = rows[r].pages;
-        if (r == 0 || pages != rows[r - 1].pages) {
-            keys = at;
-            values = at + pages->count;
-            at = values + pages->count;
-            for (uint32_t p = 0; p < pages->count; p++) {
-                keys[p] = kv_page_keys(d->cache, pages->list[p], layer);
-                values[p] = kv_page_values(d->cache, pages->list[p], layer);
-            }
-        }
-        d->attended[r] = (struct attention_row){keys, values, rows[r].index + 1};
-    }
+    const struct text_config *c = &d->model->config.text;
+    return (struct attention_cache){
+        .kv_heads = c->kv_heads,
+        .d = c->head_dim,
+        .page_tokens = KV_PAGE_TOKENS,
+        .dtype = kv_cache_dtype(d->cache),
+        .keys = kv_page_keys(d->cache, 0, layer),
+        .values = kv_page_values(d->cache, 0, layer),
+        .page_bytes = kv_cache_page_bytes(d->cache),
+    };
 }
 
 struct head_job {
@@ -206,8 +191,9 @@ static void attention(struct decoder *d, const struct decoder_row *rows, size_t 
     matmul(d->compute, &layer->v, d->u, n, d->v);
     struct head_job job = {d, layer, rows, index};
     pool_run(compute_pool(d->compute), n, 4, finish_heads, &job);
-    list_pages(d, rows, n, index);
-    attention_paged(d->compute, d->mixed, d->q, d->attended, n, &d->shape);
+    const struct attention_cache cache = layer_cache(d, index);
+    attention_paged(d->compute, d->mixed, d->q, d->attended, n, c->heads, &cache,
+                    1.0f / sqrtf((float)c->head_dim));
     matmul_add(d->compute, &layer->o, d->mixed, n, d->u, d->x);
 }
 

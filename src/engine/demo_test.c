@@ -44,6 +44,7 @@ void answer_event(void *arg, const struct engine_event *event)
         answer->ids[answer->count++] = event->ids[i];
     answer->prompt_tokens = event->prompt_tokens;
     answer->output_tokens = event->output_tokens;
+    answer->cached_tokens = event->cached_tokens;
     if (event->finish != FINISH_NONE) {
         answer->last_events++;
         answer->finish = event->finish;

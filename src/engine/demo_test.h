@@ -23,7 +23,7 @@ struct answer {
     size_t text_len, count;
     uint32_t last_events; /* exactly one in the end */
     enum finish_reason finish;
-    uint32_t prompt_tokens, output_tokens;
+    uint32_t prompt_tokens, output_tokens, cached_tokens;
 };
 
 #define ANSWER_INIT                                                                                \

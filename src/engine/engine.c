@@ -14,8 +14,9 @@ enum {
     DEFAULT_WAITING = 256,
     DEFAULT_CHUNK = 512,
 };
-#define DEFAULT_CACHE_BYTES ((uint64_t)2 << 30)
-#define LEAST_PICTURE_BYTES ((uint64_t)256 << 20)
+#define DEFAULT_CACHE_BYTES       ((uint64_t)2 << 30)
+#define DEFAULT_IMAGE_CACHE_BYTES ((uint64_t)256 << 20)
+#define LEAST_PICTURE_BYTES       ((uint64_t)256 << 20)
 
 struct engine {
     const struct model *model;
@@ -134,6 +135,9 @@ static enum status start(struct engine *engine, const struct engine_options *opt
         .max_sequences = or_default(options->max_sequences, DEFAULT_SEQUENCES),
         .prefill_chunk = or_default(options->prefill_chunk, DEFAULT_CHUNK),
         .kv_type = options->kv_type,
+        .prefixes_apart = options->prefixes_apart,
+        .image_cache_bytes =
+            options->image_cache_bytes ? options->image_cache_bytes : DEFAULT_IMAGE_CACHE_BYTES,
         .on_end = sequence_ended,
         .arg = engine,
     };

@@ -16,15 +16,17 @@ struct engine;
 struct sequence;
 
 struct engine_options {
-    int threads;             /* 0: one per usable core */
-    uint32_t context;        /* most tokens of one sequence; 0: 32768 or the model's, if less */
-    uint32_t max_sequences;  /* running at once; 0: 16 */
-    uint32_t max_waiting;    /* queued beyond those; 0: 256 */
-    uint32_t prefill_chunk;  /* prompt tokens of one step; 0: 512 */
-    uint64_t kv_cache_bytes; /* 0: 2 GiB, or what one full context needs, if less */
-    enum kv_type kv_type;    /* 0: F16 */
-    uint64_t picture_bytes;  /* of the pictures of all sequences, and of the work on one of them;
-                              * 0: a quarter of the machine's memory */
+    int threads;                /* 0: one per usable core */
+    uint32_t context;           /* most tokens of one sequence; 0: 32768 or the model's, if less */
+    uint32_t max_sequences;     /* running at once; 0: 16 */
+    uint32_t max_waiting;       /* queued beyond those; 0: 256 */
+    uint32_t prefill_chunk;     /* prompt tokens of one step; 0: 512 */
+    uint64_t kv_cache_bytes;    /* 0: 2 GiB, or what one full context needs, if less */
+    enum kv_type kv_type;       /* 0: F16 */
+    bool prefixes_apart;        /* prompts that begin alike share nothing: for comparison */
+    uint64_t image_cache_bytes; /* of encoded pictures that may be asked about again; 0: 256 MiB */
+    uint64_t picture_bytes;     /* of the pictures of all sequences, and of the work on one of them;
+                                 * 0: a quarter of the machine's memory */
 };
 
 /* The model is borrowed and must outlive the engine. Codes: memory_full, invalid_value
@@ -44,6 +46,7 @@ struct engine_event {
     enum finish_reason finish;             /* other than NONE: the last event of this sequence */
     const struct reason *why;              /* FINISH_FAILED only */
     uint32_t prompt_tokens, output_tokens; /* so far */
+    uint32_t cached_tokens;                /* of prompt_tokens: found in the KV cache */
 };
 
 typedef void engine_event_fn(void *arg, const struct engine_event *event);
@@ -54,6 +57,7 @@ struct engine_request {
     uint32_t max_tokens; /* ≥ 1 */
     uint32_t min_tokens;
     bool ignore_eos;
+    uint64_t prefix_seed;              /* only requests with the same seed share cached prompts */
     bool skip_special;                 /* leave special tokens out of the text (normally true) */
     struct str stop[STOP_STRINGS_MAX]; /* copied; the match is not part of the text */
     size_t stop_count;
@@ -83,7 +87,10 @@ void sequence_release(struct sequence *sequence);
 struct engine_figures {
     uint32_t running, waiting;
     uint64_t kv_pages, kv_pages_used;
+    uint64_t kv_pages_kept;                /* not used, but with prompts that may come again */
     uint64_t prompt_tokens, output_tokens; /* since the start */
+    uint64_t cached_tokens;                /* of prompt_tokens: found in the KV cache */
+    uint64_t image_cache_bytes, image_cache_hits, image_cache_misses;
     int threads;
     const char *kernels;
     uint32_t context; /* most tokens of one sequence: as asked, or as the KV cache holds */

@@ -22,6 +22,8 @@ static void list_segments(const struct prompt_input *prompt, struct segment *seg
                 .patches = visual->patches + t * patches * PATCH_FLOATS,
                 .h = visual->grid.h,
                 .w = visual->grid.w,
+                .group = t,
+                .visual = visual,
             };
     }
 }

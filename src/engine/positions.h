@@ -7,9 +7,11 @@
 /* One image, or one temporal group of a video: what goes through the vision tower by itself. Its
  * h·w/4 tokens stand together in the prompt. */
 struct segment {
-    const float *patches; /* [h·w, 1536], borrowed from the prompt */
-    uint32_t h, w;        /* in patches */
-    uint32_t first;       /* index of its first token */
+    const float *patches;        /* [h·w, 1536], borrowed from the prompt */
+    uint32_t h, w;               /* in patches */
+    uint32_t first;              /* index of its first token */
+    uint32_t group;              /* its place in its picture or video */
+    const struct visual *visual; /* which that is, borrowed too */
 };
 
 static inline uint32_t segment_tokens(const struct segment *segment)

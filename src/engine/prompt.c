@@ -133,6 +133,24 @@ static enum status resized_to(const struct image *image, const struct plan *plan
     return resize_bicubic(image, plan->height, plan->width, made, why);
 }
 
+/* After the grid is known; everything that the vision tower and the positions depend on. */
+static enum status take_digest(const struct image *frames, uint32_t count, struct visual *visual,
+                               struct reason *why)
+{
+    struct hasher *hasher;
+    const enum status status = hasher_create(&hasher, why);
+    if (status != STATUS_OK)
+        return status;
+    const uint32_t head[] = {visual->is_video, visual->grid.t, visual->grid.h, visual->grid.w};
+    hasher_begin(hasher);
+    hasher_add(hasher, head, sizeof head);
+    for (uint32_t f = 0; f < count; f++)
+        hasher_add(hasher, frames[f].rgb, (size_t)frames[f].width * frames[f].height * 3);
+    hasher_end(hasher, &visual->digest);
+    hasher_destroy(hasher);
+    return STATUS_OK;
+}
+
 static enum status add_picture(struct builder *b, size_t i, struct visual *visual,
                                struct reason *why)
 {
@@ -142,8 +160,10 @@ static enum status add_picture(struct builder *b, size_t i, struct visual *visua
     enum status status = resized_to(&b->request->pictures[i].image, plan, &made, &resized, why);
     if (status == STATUS_OK)
         status = new_patches((struct grid){1, plan->height / 16, plan->width / 16}, visual, why);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         visual->grid = patches_from_image(resized, visual->patches);
+        status = take_digest(resized, 1, visual, why);
+    }
     image_release(&made);
     return status;
 }
@@ -161,9 +181,10 @@ static enum status add_frames(const struct prompt_video *video, const struct pla
     }
     const struct grid grid = {video_groups(video), plan->height / 16, plan->width / 16};
     const enum status status = new_patches(grid, visual, why);
-    if (status == STATUS_OK)
-        visual->grid = patches_from_frames(frames, video->count, visual->patches);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    visual->grid = patches_from_frames(frames, video->count, visual->patches);
+    return take_digest(frames, video->count, visual, why);
 }
 
 static enum status add_video(struct builder *b, size_t i, struct visual *visual, struct reason *why)

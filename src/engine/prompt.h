@@ -1,6 +1,7 @@
 /* From a conversation and its pictures to what the engine runs: token ids and patch matrices. */
 #pragma once
 
+#include "engine/digest.h"
 #include "engine/model.h"
 #include "image/image.h"
 #include "image/patches.h"
@@ -10,6 +11,7 @@ struct visual {
     struct grid grid;
     float *patches; /* [grid_patches, 1536], owned */
     bool is_video;
+    struct digest digest; /* of its kind, its grid and the resized pixels */
 };
 
 struct prompt_input {

@@ -13,6 +13,7 @@ struct scheduler {
     struct kv_cache *cache;
     struct decoder *decoder;
     struct vision vision;
+    struct image_cache *images;
 
     struct sequence *waiting; /* a list in order of arrival */
     uint32_t waiting_count;
@@ -24,7 +25,7 @@ struct scheduler {
     struct sequence **owners; /* [max_sequences]: whose logits, in the order of the rows */
     uint32_t owner_count;
 
-    uint64_t prompt_tokens, output_tokens;
+    uint64_t prompt_tokens, output_tokens, cached_tokens;
 };
 
 static struct compute_limits limits_of(const struct model *model, uint32_t rows)
@@ -60,6 +61,8 @@ static enum status create_parts(struct scheduler *s, struct reason *why)
     enum status status = compute_create(o->threads, limits_of(s->model, rows), &s->compute, why);
     if (status == STATUS_OK)
         status = kv_cache_create(&s->model->config.text, o->kv_type, o->kv_pages, &s->cache, why);
+    if (status == STATUS_OK)
+        status = image_cache_create(o->image_cache_bytes, &s->images, why);
     if (status == STATUS_OK) {
         const struct decoder_limits limits = {.rows = rows, .logits_rows = o->max_sequences};
         status = decoder_create(s->model, s->compute, s->cache, limits, &s->decoder, why);
@@ -91,6 +94,7 @@ void scheduler_destroy(struct scheduler *s)
         return;
     assert(!s->waiting && s->running_count == 0);
     decoder_destroy(s->decoder);
+    image_cache_destroy(s->images);
     kv_cache_destroy(s->cache);
     compute_destroy(s->compute);
     free(s->running);
@@ -109,11 +113,19 @@ void scheduler_add(struct scheduler *s, struct sequence *sequence)
     s->waiting_count++;
 }
 
+/* Gives back what a sequence holds; what it published stays to be found again. */
+static void let_go(struct scheduler *s, struct sequence *sequence)
+{
+    kv_pages_release(s->cache, &sequence->pages);
+    sequence_drop_features(sequence, s->images);
+    sequence->cached = sequence->published = 0;
+}
+
 /* The last event of a sequence that is in no list any more. */
 static void end(struct scheduler *s, struct sequence *sequence, struct str text,
                 enum finish_reason finish, const struct reason *why)
 {
-    kv_pages_release(s->cache, &sequence->pages);
+    let_go(s, sequence);
     s->options.on_end(s->options.arg, sequence);
     sequence_give_last(sequence, text, finish, why);
     sequence_mark_over(sequence);
@@ -163,12 +175,28 @@ void scheduler_cancel_all(struct scheduler *s)
 static void preempt(struct scheduler *s)
 {
     struct sequence *sequence = s->running[--s->running_count];
-    kv_pages_release(s->cache, &sequence->pages);
-    sequence_forget_features(sequence);
-    sequence->cached = 0;
+    let_go(s, sequence);
     sequence->next = s->waiting;
     s->waiting = sequence;
     s->waiting_count++;
+}
+
+/* Takes over published pages as long as they go on as the sequence does, but never its last token:
+ * its logits are wanted. */
+static void adopt_pages(struct scheduler *s, struct sequence *sequence)
+{
+    const uint32_t full = (sequence->count - 1) / KV_PAGE_TOKENS;
+    for (uint32_t page; (page = sequence->cached / KV_PAGE_TOKENS) < full;) {
+        if (s->options.prefixes_apart ||
+            !kv_pages_adopt(s->cache, &sequence->pages, page, sequence_page_digest(sequence, page)))
+            return;
+        const uint32_t end = (page + 1) * KV_PAGE_TOKENS;
+        const uint32_t fresh = end < sequence->prompt_count ? end : sequence->prompt_count;
+        if (fresh > sequence->reached)
+            sequence->reused += fresh - sequence->reached;
+        sequence_set_cached(sequence, end, s->images);
+        sequence->published = page + 1;
+    }
 }
 
 /* Sequences start in the order of arrival, as soon as their tokens so far fit, and one page more
@@ -177,9 +205,15 @@ static void admit(struct scheduler *s)
 {
     while (s->waiting && s->running_count < s->options.max_sequences) {
         struct sequence *sequence = s->waiting;
-        if (s->running_count > 0 &&
-            kv_cache_free_pages(s->cache) < kv_pages_for(sequence->count) + s->running_count)
+        const uint32_t reached = sequence->reached, reused = sequence->reused;
+        adopt_pages(s, sequence);
+        const uint32_t more = kv_pages_for(sequence->count) - sequence->pages.count;
+        if (s->running_count > 0 && kv_cache_free_pages(s->cache) < more + s->running_count) {
+            let_go(s, sequence);
+            sequence->reached = reached;
+            sequence->reused = reused;
             return;
+        }
         const bool fits = kv_pages_grow(s->cache, &sequence->pages, sequence->count);
         assert(fits); /* the cache holds the context of one sequence */
         (void)fits;
@@ -203,6 +237,11 @@ static bool wants_vision(const struct scheduler *s, const struct sequence *seque
                sequence->cached + s->options.prefill_chunk;
 }
 
+static struct image_key key_of(const struct segment *segment)
+{
+    return (struct image_key){segment->visual->digest, segment->group};
+}
+
 static enum status encode(struct scheduler *s, struct sequence *sequence, struct reason *why)
 {
     const struct segment *segment = &sequence->segments[sequence->encoded];
@@ -216,8 +255,21 @@ static enum status encode(struct scheduler *s, struct sequence *sequence, struct
         free(features);
         return status;
     }
-    sequence->features[sequence->encoded++] = features;
-    return STATUS_OK;
+    const struct image_key key = key_of(segment);
+    struct image_features **slot = &sequence->features[sequence->encoded];
+    const enum status added = image_cache_add(s->images, &key, features, bytes, slot, why);
+    sequence->encoded += added == STATUS_OK;
+    return added;
+}
+
+/* Whether a picture is there from another time. */
+static bool find_encoded(struct scheduler *s, struct sequence *sequence)
+{
+    const struct image_key key = key_of(&sequence->segments[sequence->encoded]);
+    struct image_features *features = image_cache_hold(s->images, &key);
+    if (features)
+        sequence->features[sequence->encoded++] = features;
+    return features;
 }
 
 /* One picture a step, so that decoding goes on between pictures. */
@@ -225,6 +277,8 @@ static void encode_one(struct scheduler *s)
 {
     for (uint32_t i = 0; i < s->running_count; i++) {
         struct sequence *sequence = s->running[i];
+        while (wants_vision(s, sequence) && find_encoded(s, sequence))
+            continue;
         if (!wants_vision(s, sequence))
             continue;
         struct reason why;
@@ -254,7 +308,7 @@ static void add_row(struct scheduler *s, struct sequence *sequence, uint32_t ind
     if (i < sequence->encoded && index >= sequence->segments[i].first) {
         const size_t dim = s->model->config.text.hidden_size;
         row->plane = segment_tokens(&sequence->segments[i]) * dim;
-        row->visual = sequence->features[i] + (index - sequence->segments[i].first) * dim;
+        row->visual = sequence->features[i]->planes + (index - sequence->segments[i].first) * dim;
     }
 }
 
@@ -292,7 +346,16 @@ static void batch_prompts(struct scheduler *s)
     }
 }
 
-/* After the forward pass: the batch's tokens are cached, and pictures that are behind are freed. */
+/* Lets others find the pages that are full by now. */
+static void publish(struct scheduler *s, struct sequence *sequence)
+{
+    const uint32_t full = sequence->cached / KV_PAGE_TOKENS;
+    for (; sequence->published < full && !s->options.prefixes_apart; sequence->published++)
+        kv_pages_publish(s->cache, &sequence->pages, sequence->published,
+                         sequence_page_digest(sequence, sequence->published));
+}
+
+/* After the forward pass: the batch's tokens are cached. */
 static void note_cached(struct scheduler *s)
 {
     for (uint32_t i = 0; i < s->running_count; i++) {
@@ -300,14 +363,8 @@ static void note_cached(struct scheduler *s)
         uint32_t rows = 0;
         for (uint32_t r = 0; r < s->row_count; r++)
             rows += s->rows[r].pages == &sequence->pages;
-        sequence->cached += rows;
-        while (sequence->passed < sequence->encoded) {
-            const struct segment *segment = &sequence->segments[sequence->passed];
-            if (segment->first + segment_tokens(segment) > sequence->cached)
-                break;
-            free(sequence->features[sequence->passed]);
-            sequence->features[sequence->passed++] = NULL;
-        }
+        sequence_set_cached(sequence, sequence->cached + rows, s->images);
+        publish(s, sequence);
     }
 }
 
@@ -320,6 +377,7 @@ static void take_tokens(struct scheduler *s, float *logits)
         const bool first = sequence_output_count(sequence) == 0;
         const enum finish_reason finish = sequence_take_token(sequence, logits + i * vocab, &last);
         s->prompt_tokens += first ? sequence->prompt_count : 0;
+        s->cached_tokens += first ? sequence->reused : 0;
         s->output_tokens++;
         if (finish != FINISH_NONE)
             end_running(s, sequence, last, finish, NULL);
@@ -330,6 +388,9 @@ bool scheduler_step(struct scheduler *s)
 {
     end_cancelled(s, false);
     admit(s);
+    for (uint32_t i = 0; i < s->running_count; i++)
+        if (!decodes(s->running[i]))
+            adopt_pages(s, s->running[i]);
     encode_one(s);
     s->row_count = s->owner_count = 0;
     batch_decodes(s);
@@ -344,11 +405,17 @@ bool scheduler_step(struct scheduler *s)
 
 void scheduler_figures(const struct scheduler *s, struct engine_figures *out)
 {
+    const struct image_cache_figures images = image_cache_figures(s->images);
+    out->image_cache_bytes = images.bytes;
+    out->image_cache_hits = images.hits;
+    out->image_cache_misses = images.misses;
     out->running = s->running_count;
     out->waiting = s->waiting_count;
     out->kv_pages = kv_cache_pages(s->cache);
     out->kv_pages_used = out->kv_pages - kv_cache_free_pages(s->cache);
+    out->kv_pages_kept = kv_cache_kept_pages(s->cache);
     out->prompt_tokens = s->prompt_tokens;
+    out->cached_tokens = s->cached_tokens;
     out->output_tokens = s->output_tokens;
     out->threads = s->options.threads;
     out->kernels = compute_kernels(s->compute)->name;

@@ -1,5 +1,6 @@
 #include "engine/sequence.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -47,8 +48,6 @@ static enum status place_tokens(struct sequence *s, const struct prompt_input *p
     s->pages.list = calloc(s->pages.cap, sizeof *s->pages.list);
     if (!s->positions || !s->segments || !s->features || !s->pages.list)
         return reason_no_memory(why, prompt->tokens.count * 3 * sizeof *s->positions);
-    for (uint32_t i = 0; i < s->segment_count; i++)
-        s->features[i] = NULL;
     return positions_build(prompt, &s->model->config, s->positions, &s->delta, s->segments, why);
 }
 
@@ -89,6 +88,8 @@ static enum status prepare(struct sequence *s, struct engine_request *request, u
     status = check_ids(s, &prompt->tokens, why);
     if (status == STATUS_OK)
         status = place_tokens(s, prompt, why);
+    if (status == STATUS_OK)
+        status = prefix_init(&s->prefix, request->prefix_seed, s->pages.cap, why);
     if (status == STATUS_OK)
         status = take_tokens(s, &prompt->tokens, why);
     if (status == STATUS_OK)
@@ -135,8 +136,6 @@ void sequence_destroy(struct sequence *s)
 {
     if (!s)
         return;
-    if (s->features)
-        sequence_forget_features(s);
     for (size_t i = 0; i < s->visual_count; i++)
         free(s->visuals[i].patches);
     free(s->visuals);
@@ -144,6 +143,7 @@ void sequence_destroy(struct sequence *s)
     free(s->segments);
     free(s->features);
     free(s->pages.list);
+    prefix_release(&s->prefix);
     free(s->ids);
     sampler_destroy(s->sampler);
     text_stream_release(&s->text);
@@ -161,18 +161,52 @@ void sequence_position(const struct sequence *s, uint32_t index, int32_t positio
                              : (int32_t)index + s->delta;
 }
 
-void sequence_forget_features(struct sequence *s)
+const struct digest *sequence_page_digest(struct sequence *s, uint32_t page)
 {
-    for (uint32_t i = 0; i < s->segment_count; i++) {
-        free(s->features[i]);
-        s->features[i] = NULL;
+    assert((page + 1) * KV_PAGE_TOKENS <= s->count);
+    while (s->prefix.count <= page) {
+        struct prefix_token tokens[KV_PAGE_TOKENS];
+        const uint32_t first = s->prefix.count * KV_PAGE_TOKENS;
+        for (uint32_t i = 0; i < KV_PAGE_TOKENS; i++) {
+            tokens[i].id = s->ids[first + i];
+            sequence_position(s, first + i, tokens[i].position);
+        }
+        prefix_add(&s->prefix, tokens, first, KV_PAGE_TOKENS, s->segments, s->segment_count);
     }
+    return &s->prefix.pages[page];
+}
+
+static void let_go(struct sequence *s, uint32_t segment, struct image_cache *cache)
+{
+    if (s->features[segment])
+        image_cache_let_go(cache, s->features[segment]);
+    s->features[segment] = NULL;
+}
+
+void sequence_drop_features(struct sequence *s, struct image_cache *cache)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        let_go(s, i, cache);
     s->encoded = s->passed = 0;
+}
+
+void sequence_set_cached(struct sequence *s, uint32_t count, struct image_cache *cache)
+{
+    s->cached = count;
+    s->reached = count > s->reached ? count : s->reached;
+    while (s->passed < s->segment_count) {
+        const struct segment *segment = &s->segments[s->passed];
+        if (segment->first + segment_tokens(segment) > count)
+            break;
+        let_go(s, s->passed++, cache);
+    }
+    s->encoded = s->encoded > s->passed ? s->encoded : s->passed;
 }
 
 static void give(const struct sequence *s, struct engine_event event)
 {
     event.prompt_tokens = s->prompt_count;
+    event.cached_tokens = s->reused;
     event.output_tokens = sequence_output_count(s);
     s->on_event(s->arg, &event);
 }

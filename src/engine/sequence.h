@@ -6,8 +6,9 @@
 
 #include "engine/engine.h"
 #include "engine/grammar_guide.h"
+#include "engine/image_cache.h"
 #include "engine/kv_cache.h"
-#include "engine/positions.h"
+#include "engine/prefix.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,8 +33,12 @@ struct sequence {
     uint32_t count;        /* tokens known */
     uint32_t cached;       /* tokens whose keys and values are in the pages */
     struct kv_pages pages;
+    struct prefix prefix; /* digests of its full pages, as far as they were needed */
+    uint32_t published;   /* full pages that others may find */
+    uint32_t reached;     /* most tokens that were ever cached */
+    uint32_t reused;      /* of the prompt's tokens: never computed, found in the cache */
     struct segment *segments;
-    float **features; /* [segment_count] what the vision tower made of each; NULL: not (any more) */
+    struct image_features **features; /* [segment_count] held; NULL: not yet, or not any more */
     uint32_t segment_count;
     uint32_t encoded; /* segments that went through the vision tower */
     uint32_t passed;  /* segments whose tokens are all cached */
@@ -64,8 +69,14 @@ static inline uint32_t sequence_output_count(const struct sequence *sequence)
 /* T, H, W of token `index`. */
 void sequence_position(const struct sequence *sequence, uint32_t index, int32_t position[3]);
 
-/* Forgets what the pictures became, from segment 0 on. */
-void sequence_forget_features(struct sequence *sequence);
+/* The digest of everything up to the end of full page `page`, whose tokens are known. */
+const struct digest *sequence_page_digest(struct sequence *sequence, uint32_t page);
+
+/* Lets go what the pictures became, from segment 0 on. */
+void sequence_drop_features(struct sequence *sequence, struct image_cache *cache);
+
+/* The first `count` tokens are cached; pictures that are behind are let go. */
+void sequence_set_cached(struct sequence *sequence, uint32_t count, struct image_cache *cache);
 
 /* Samples from `logits` (vocab_size, changed), appends the token and gives out an event for it.
  * Returns why that ends the sequence, or FINISH_NONE; *last is then the text of the last event. */

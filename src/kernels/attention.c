@@ -185,22 +185,23 @@ void attention_full(struct compute *compute, float *out, const float *q, const f
 
 struct paged {
     struct compute *compute;
-    struct attention_shape shape;
+    struct attention_cache cache;
     float *out;
     const float *q;
     const struct attention_row *rows;
-    size_t n;
+    size_t n, heads;
     size_t token_bytes; /* one token of one kv head: d numbers */
     size_t group;       /* query heads of one kv head */
     size_t tile_rows;   /* rows of one item */
+    float scale;
 };
 
-/* Tokens [from, …) of one kv head, up to the end of their page. */
-static const char *in_page(const struct paged *job, const void *const *pages, size_t kv_head,
-                           size_t from)
+/* Token `from` of one kv head, keys or values; the rest of its page follows. */
+static const char *in_page(const struct paged *job, const void *page_0, const uint32_t *pages,
+                           size_t kv_head, size_t from)
 {
-    const size_t page_tokens = job->shape.page_tokens;
-    return (const char *)pages[from / page_tokens] +
+    const size_t page_tokens = job->cache.page_tokens;
+    return (const char *)page_0 + pages[from / page_tokens] * job->cache.page_bytes +
            (kv_head * page_tokens + from % page_tokens) * job->token_bytes;
 }
 
@@ -209,10 +210,10 @@ static const void *readable(const struct paged *job, const char *block, size_t n
                             enum dtype *dtype)
 {
     const struct kernels *kernels = &job->compute->kernels;
-    *dtype = job->shape.dtype;
+    *dtype = job->cache.dtype;
     if (kernels->weighted_rows[*dtype])
         return block;
-    kernels->to_f32[*dtype](room, block, nk * job->shape.d);
+    kernels->to_f32[*dtype](room, block, nk * job->cache.d);
     *dtype = DTYPE_F32;
     return room;
 }
@@ -222,21 +223,21 @@ static void paged_row(const struct paged *job, struct tile *tile, size_t row, si
 {
     const struct kernels *kernels = tile->kernels;
     const struct attention_row *keys = &job->rows[row];
-    const size_t d = job->shape.d, page_tokens = job->shape.page_tokens;
+    const size_t d = job->cache.d, page_tokens = job->cache.page_tokens;
     for (size_t g = 0; g < job->group; g += ATTEND_TILE) {
         const size_t nq = min_size(ATTEND_TILE, job->group - g);
-        const size_t column = (row * job->shape.heads + kv_head * job->group + g) * d;
+        const size_t column = (row * job->heads + kv_head * job->group + g) * d;
         tile_begin(tile, nq);
         for (size_t j = 0, nk; j < keys->visible; j += nk) {
             nk = min_size(page_tokens - j % page_tokens, ATTEND_KEYS_MAX);
             nk = min_size(nk, keys->visible - j);
             enum dtype dtype;
-            const void *k =
-                readable(job, in_page(job, keys->k_pages, kv_head, j), nk, tile->k, &dtype);
+            const void *k = readable(job, in_page(job, job->cache.keys, keys->pages, kv_head, j),
+                                     nk, tile->k, &dtype);
             kernels->gemv[dtype](tile->scores, SCORE_STRIDE, k, job->q + column, nq, nk, d);
             tile_softmax(tile, nk, NULL);
-            const void *v =
-                readable(job, in_page(job, keys->v_pages, kv_head, j), nk, tile->v, &dtype);
+            const void *v = readable(job, in_page(job, job->cache.values, keys->pages, kv_head, j),
+                                     nk, tile->v, &dtype);
             kernels->weighted_rows[dtype](tile->acc, tile->scores, SCORE_STRIDE, nq, v, nk, d);
         }
         for (size_t i = 0; i < nq; i++)
@@ -245,14 +246,14 @@ static void paged_row(const struct paged *job, struct tile *tile, size_t row, si
 }
 
 /* Converts tokens [from, from + count) of one kv head to F32 [count, d]. */
-static void gather(const struct paged *job, float *to, const void *const *pages, size_t kv_head,
-                   size_t from, size_t count)
+static void gather(const struct paged *job, float *to, const void *page_0, const uint32_t *pages,
+                   size_t kv_head, size_t from, size_t count)
 {
-    const size_t d = job->shape.d, page_tokens = job->shape.page_tokens;
+    const size_t d = job->cache.d, page_tokens = job->cache.page_tokens;
     for (size_t j = 0, run; j < count; j += run) {
         run = min_size(page_tokens - (from + j) % page_tokens, count - j);
-        job->compute->kernels.to_f32[job->shape.dtype](
-            to + j * d, in_page(job, pages, kv_head, from + j), run * d);
+        job->compute->kernels.to_f32[job->cache.dtype](
+            to + j * d, in_page(job, page_0, pages, kv_head, from + j), run * d);
     }
 }
 
@@ -260,9 +261,9 @@ static void gather(const struct paged *job, float *to, const void *const *pages,
 static void paged_tile(const struct paged *job, struct tile *tile, size_t row, size_t count,
                        size_t kv_head)
 {
-    const size_t d = job->shape.d, group = job->group, nq = count * group;
+    const size_t d = job->cache.d, group = job->group, nq = count * group;
     const struct attention_row *rows = &job->rows[row];
-    const size_t column = kv_head * group * d, ldq = job->shape.heads * d;
+    const size_t column = kv_head * group * d, ldq = job->heads * d;
     size_t visible[ATTEND_TILE], tokens = 0;
     for (size_t i = 0; i < count; i++) {
         memcpy(tile->q + i * group * d, job->q + (row + i) * ldq + column,
@@ -277,8 +278,8 @@ static void paged_tile(const struct paged *job, struct tile *tile, size_t row, s
             const size_t seen = rows[i / group].visible;
             visible[i] = seen > j ? seen - j : 0;
         }
-        gather(job, tile->k, rows->k_pages, kv_head, j, nk);
-        gather(job, tile->v, rows->v_pages, kv_head, j, nk);
+        gather(job, tile->k, job->cache.keys, rows->pages, kv_head, j, nk);
+        gather(job, tile->v, job->cache.values, rows->pages, kv_head, j, nk);
         tile_attend(tile, tile->k, d, tile->v, d, nk, visible);
     }
     for (size_t i = 0; i < nq; i++)
@@ -290,7 +291,7 @@ static void paged_tile(const struct paged *job, struct tile *tile, size_t row, s
 static size_t same_sequence(const struct attention_row *rows, size_t row, size_t end)
 {
     size_t count = 1;
-    while (row + count < end && rows[row + count].k_pages == rows[row].k_pages)
+    while (row + count < end && rows[row + count].pages == rows[row].pages)
         count++;
     return count;
 }
@@ -302,12 +303,11 @@ enum { TILE_ROWS_MIN = 4 };
 static void paged_items(void *arg, size_t begin, size_t end, int thread)
 {
     const struct paged *job = arg;
-    struct tile tile = {
-        .kernels = &job->compute->kernels, .d = job->shape.d, .scale = job->shape.scale};
+    struct tile tile = {.kernels = &job->compute->kernels, .d = job->cache.d, .scale = job->scale};
     tile_place(&tile, compute_scratch(job->compute, thread));
     for (size_t item = begin; item < end; item++) {
-        const size_t kv_head = item % job->shape.kv_heads;
-        const size_t first = item / job->shape.kv_heads * job->tile_rows;
+        const size_t kv_head = item % job->cache.kv_heads;
+        const size_t first = item / job->cache.kv_heads * job->tile_rows;
         const size_t last = min_size(first + job->tile_rows, job->n);
         for (size_t row = first, count; row < last; row += count) {
             count = same_sequence(job->rows, row, last);
@@ -322,22 +322,24 @@ static void paged_items(void *arg, size_t begin, size_t end, int thread)
 }
 
 void attention_paged(struct compute *compute, float *out, const float *q,
-                     const struct attention_row *rows, size_t n,
-                     const struct attention_shape *shape)
+                     const struct attention_row *rows, size_t n, size_t heads,
+                     const struct attention_cache *cache, float scale)
 {
-    assert(shape->d <= ATTEND_DIM_MAX && shape->heads % shape->kv_heads == 0);
-    const size_t group = shape->heads / shape->kv_heads;
+    assert(cache->d <= ATTEND_DIM_MAX && heads % cache->kv_heads == 0);
+    const size_t group = heads / cache->kv_heads;
     struct paged job = {
         .compute = compute,
-        .shape = *shape,
+        .cache = *cache,
         .out = out,
         .q = q,
         .rows = rows,
         .n = n,
-        .token_bytes = dtype_bytes(shape->dtype, shape->d),
+        .heads = heads,
+        .token_bytes = dtype_bytes(cache->dtype, cache->d),
         .group = group,
         .tile_rows = group < ATTEND_TILE ? ATTEND_TILE / group : 1,
+        .scale = scale,
     };
-    pool_run(compute->pool, (n + job.tile_rows - 1) / job.tile_rows * shape->kv_heads, 1,
+    pool_run(compute->pool, (n + job.tile_rows - 1) / job.tile_rows * cache->kv_heads, 1,
              paged_items, &job);
 }

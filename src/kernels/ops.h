@@ -44,21 +44,23 @@ void silu_mul_rows(struct compute *compute, float *gate, const float *up, size_t
 void attention_full(struct compute *compute, float *out, const float *q, const float *k,
                     const float *v, size_t stride, size_t n, size_t heads, size_t d, float scale);
 
-/* What all pages have in common: they hold page_tokens tokens; K and V of one page and kv head are
- * [page_tokens, d] of dtype, contiguous, and the kv heads follow each other. */
-struct attention_shape {
-    size_t heads, kv_heads, d, page_tokens;
+/* Where attention finds K and V of one layer. A page holds page_tokens tokens; K and V of one page
+ * and kv head are [page_tokens, d] of dtype, contiguous, and the kv heads follow each other. Page p
+ * is p · page_bytes behind page 0. */
+struct attention_cache {
+    size_t kv_heads, d, page_tokens;
     enum dtype dtype; /* one that kernels->from_f32 has */
-    float scale;
+    const void *keys, *values;
+    size_t page_bytes;
 };
 
 /* Causal attention of one batch over paged K and V (text). Row r of q and out is [heads·d]; it sees
  * the first `visible` tokens of its sequence. */
 struct attention_row {
-    const void *const *k_pages, *const *v_pages; /* of the row's sequence, this layer */
-    uint32_t visible;                            /* ≥ 1 */
+    const uint32_t *pages; /* of the row's sequence; rows of one sequence have the same pointer */
+    uint32_t visible;      /* ≥ 1 */
 };
 
 void attention_paged(struct compute *compute, float *out, const float *q,
-                     const struct attention_row *rows, size_t n,
-                     const struct attention_shape *shape);
+                     const struct attention_row *rows, size_t n, size_t heads,
+                     const struct attention_cache *cache, float scale);

@@ -190,62 +190,68 @@ static void attends_in_both_directions(void **state)
 
 enum { PAGE = 16, SEQUENCES = 2, TOKENS = 333, PAGES = (TOKENS + PAGE - 1) / PAGE };
 
-/* K and V of one sequence: as tokens [TOKENS, kv_heads, d] and cut into pages of a dtype; the
- * tokens are what the pages hold. */
-struct cache {
+/* K, or V, of all sequences: as tokens [SEQUENCES, TOKENS, kv_heads, d] and cut into pages of a
+ * dtype, page p of sequence s being number SEQUENCES · p + s. The tokens are what the pages hold.
+ */
+struct half {
     float *tokens;
     char *paged;
-    const void *pages[PAGES];
 };
 
-static void fill_cache(const struct kernels *kernels, struct cache *cache, enum dtype dtype,
-                       size_t kv_heads, size_t d)
+static struct half fill_half(const struct kernels *kernels, enum dtype dtype, size_t kv_heads,
+                             size_t d)
 {
     const size_t head = dtype_bytes(dtype, d);
-    cache->tokens = random_floats(TOKENS * kv_heads * d);
-    cache->paged = malloc(PAGES * PAGE * kv_heads * head);
-    assert_non_null(cache->paged);
-    for (size_t p = 0; p < PAGES; p++)
-        cache->pages[p] = cache->paged + p * PAGE * kv_heads * head;
-    for (size_t t = 0; t < TOKENS; t++)
-        for (size_t g = 0; g < kv_heads; g++) {
-            float *token = cache->tokens + (t * kv_heads + g) * d;
-            char *slot = cache->paged + ((t / PAGE * kv_heads + g) * PAGE + t % PAGE) * head;
-            kernels->from_f32[dtype](slot, token, d);
-            kernels->to_f32[dtype](token, slot, d);
-        }
+    const struct half half = {
+        .tokens = random_floats((size_t)SEQUENCES * TOKENS * kv_heads * d),
+        .paged = malloc((size_t)SEQUENCES * PAGES * PAGE * kv_heads * head),
+    };
+    assert_non_null(half.paged);
+    for (size_t i = 0; i < (size_t)SEQUENCES * TOKENS * kv_heads; i++) {
+        const size_t g = i % kv_heads, t = i / kv_heads % TOKENS, s = i / kv_heads / TOKENS;
+        const size_t page = SEQUENCES * (t / PAGE) + s;
+        char *slot = half.paged + ((page * kv_heads + g) * PAGE + t % PAGE) * head;
+        kernels->from_f32[dtype](slot, half.tokens + i * d, d);
+        kernels->to_f32[dtype](half.tokens + i * d, slot, d);
+    }
+    return half;
 }
 
-/* n rows; row i belongs to sequence `of` and sees `visible` tokens. */
+/* n rows; row i belongs to sequence rows[i][0] and sees rows[i][1] tokens. */
 static void check_paged(struct compute *compute, enum dtype dtype, size_t (*rows)[2], size_t n,
                         size_t heads, size_t kv_heads, size_t d)
 {
-    const struct kernels *kernels = compute_kernels(compute);
-    const struct attention_shape shape = {heads, kv_heads, d, PAGE, dtype, 0.3f};
-    struct cache k[SEQUENCES], v[SEQUENCES];
-    for (size_t s = 0; s < SEQUENCES; s++) {
-        fill_cache(kernels, &k[s], dtype, kv_heads, d);
-        fill_cache(kernels, &v[s], dtype, kv_heads, d);
-    }
+    const struct half k = fill_half(compute_kernels(compute), dtype, kv_heads, d);
+    const struct half v = fill_half(compute_kernels(compute), dtype, kv_heads, d);
+    const struct attention_cache cache = {
+        .kv_heads = kv_heads,
+        .d = d,
+        .page_tokens = PAGE,
+        .dtype = dtype,
+        .keys = k.paged,
+        .values = v.paged,
+        .page_bytes = PAGE * kv_heads * dtype_bytes(dtype, d),
+    };
+    uint32_t pages[SEQUENCES][PAGES];
+    for (uint32_t i = 0; i < SEQUENCES * PAGES; i++)
+        pages[i % SEQUENCES][i / SEQUENCES] = i;
     struct attention_row *all = malloc(n * sizeof *all);
     assert_non_null(all);
     for (size_t i = 0; i < n; i++)
-        all[i] =
-            (struct attention_row){k[rows[i][0]].pages, v[rows[i][0]].pages, (uint32_t)rows[i][1]};
+        all[i] = (struct attention_row){pages[rows[i][0]], (uint32_t)rows[i][1]};
     float *q = random_floats(n * heads * d), *out = random_floats(n * heads * d);
-    attention_paged(compute, out, q, all, n, &shape);
+    attention_paged(compute, out, q, all, n, heads, &cache, 0.3f);
     double want[ATTEND_DIM_MAX];
     for (size_t i = 0; i < n; i++) {
         for (size_t h = 0; h < heads; h++) {
-            const size_t at = h / (heads / kv_heads) * d;
-            naive_attention(want, q + (i * heads + h) * d, k[rows[i][0]].tokens + at,
-                            v[rows[i][0]].tokens + at, kv_heads * d, rows[i][1], d, (double)0.3f);
+            const size_t at = (rows[i][0] * TOKENS * kv_heads + h / (heads / kv_heads)) * d;
+            naive_attention(want, q + (i * heads + h) * d, k.tokens + at, v.tokens + at,
+                            kv_heads * d, rows[i][1], d, (double)0.3f);
             for (size_t e = 0; e < d; e++)
                 assert_near(out[(i * heads + h) * d + e], want[e], 4e-6);
         }
     }
-    for (size_t s = 0; s < SEQUENCES; s++)
-        free(k[s].tokens), free(k[s].paged), free(v[s].tokens), free(v[s].paged);
+    free(k.tokens), free(k.paged), free(v.tokens), free(v.paged);
     free(all), free(q), free(out);
 }
 

@@ -135,24 +135,23 @@ static void call_attention_full(struct bench *bench)
 static void call_attention_paged(struct bench *bench)
 {
     enum { D = 128 };
-    const void *k[TOKENS / PAGE], *v[TOKENS / PAGE];
-    const size_t half = dtype_bytes(bench->dtype, (size_t)PAGE * KV_HEADS * D);
     static struct attention_row rows[TOKENS];
-    for (size_t p = 0; p < TOKENS / PAGE; p++) {
-        k[p] = (const char *)bench->large + 2 * p * half;
-        v[p] = (const char *)k[p] + half;
-    }
-    for (size_t i = 0; i < bench->n; i++)
-        rows[i] = (struct attention_row){k, v, (uint32_t)(TOKENS - bench->n + i + 1)};
-    const struct attention_shape shape = {
-        .heads = HEADS,
+    uint32_t pages[TOKENS / PAGE];
+    const size_t half = dtype_bytes(bench->dtype, (size_t)PAGE * KV_HEADS * D);
+    const struct attention_cache cache = {
         .kv_heads = KV_HEADS,
         .d = D,
         .page_tokens = PAGE,
         .dtype = bench->dtype,
-        .scale = 0.1f,
+        .keys = bench->large,
+        .values = (const char *)bench->large + half,
+        .page_bytes = 2 * half,
     };
-    attention_paged(bench->compute, bench->c, bench->a, rows, bench->n, &shape);
+    for (uint32_t p = 0; p < TOKENS / PAGE; p++)
+        pages[p] = p;
+    for (size_t i = 0; i < bench->n; i++)
+        rows[i] = (struct attention_row){pages, (uint32_t)(TOKENS - bench->n + i + 1)};
+    attention_paged(bench->compute, bench->c, bench->a, rows, bench->n, HEADS, &cache, 0.1f);
 }
 
 /* Keys and values of one type; they are whatever bits are there, converted from F32. */
