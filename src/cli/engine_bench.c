@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/decoder.h"
+#include "engine/sequence.h"
 #include "engine/synthetic.h"
 #include "engine/vision.h"
 #include "image/resize.h"
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK = 512, SIDE_FACTOR = 32, FINE_PROMPT = 256 };
+enum { CHUNK = 512, SIDE_FACTOR = 32 };
 
 struct bench {
     const struct engine_bench *plan;
@@ -121,7 +122,7 @@ static void measure_prompt(struct bench *b)
         const uint32_t n = total - done < CHUNK ? total - done : CHUNK;
         for (uint32_t i = 0; i < n; i++) {
             b->rows[i] = row_of(b, 0, done + i);
-            b->rows[i].fast = total > FINE_PROMPT;
+            b->rows[i].fast = total > FINE_PROMPT_TOKENS;
         }
         done += n;
         b->rows[n - 1].wants_logits = done == total;

@@ -297,6 +297,7 @@ static void add_row(struct scheduler *s, struct sequence *sequence, uint32_t ind
         .pages = &sequence->pages,
         .index = index,
         .wants_logits = index + 1 == sequence->count,
+        .fast = sequence_is_fast(sequence, index),
     };
     sequence_position(sequence, index, row->position);
     if (row->wants_logits)
@@ -331,18 +332,19 @@ static void batch_decodes(struct scheduler *s)
             add_row(s, s->running[i], s->running[i]->cached);
 }
 
-static void batch_prompts(struct scheduler *s)
+/* Chunks of prompts whose next rows are fast, or are not, while the budget lasts. */
+static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
 {
-    uint32_t budget = s->options.prefill_chunk;
-    for (uint32_t i = 0; i < s->running_count && budget > 0; i++) {
+    for (uint32_t i = 0; i<s->running_count && * budget> 0; i++) {
         struct sequence *sequence = s->running[i];
-        if (decodes(sequence) || wants_vision(s, sequence))
+        if (decodes(sequence) || wants_vision(s, sequence) ||
+            sequence_is_fast(sequence, sequence->cached) != fast)
             continue;
-        const uint32_t left = sequence->count - sequence->cached;
-        const uint32_t n = left < budget ? left : budget;
+        const uint32_t end = fast ? sequence->prompt_count : sequence->count;
+        const uint32_t left = end - sequence->cached, n = left < *budget ? left : *budget;
         for (uint32_t k = 0; k < n; k++)
             add_row(s, sequence, sequence->cached + k);
-        budget -= n;
+        *budget -= n;
     }
 }
 
@@ -394,7 +396,9 @@ bool scheduler_step(struct scheduler *s)
     encode_one(s);
     s->row_count = s->owner_count = 0;
     batch_decodes(s);
-    batch_prompts(s);
+    uint32_t budget = s->options.prefill_chunk;
+    batch_prompts(s, false, &budget); /* fast rows stand behind the others */
+    batch_prompts(s, true, &budget);
     if (s->row_count > 0) {
         float *logits = decoder_forward(s->decoder, s->rows, s->row_count);
         note_cached(s);

@@ -75,6 +75,12 @@ static enum status start_sampler(struct sequence *s, const struct sampling *samp
     return status;
 }
 
+/* Pages of long prompts hold less precise keys and values: they are shared among long prompts. */
+static uint64_t precision_seed(const struct sequence *s)
+{
+    return s->model->packing && s->prompt_count > FINE_PROMPT_TOKENS ? 0x9e3779b97f4a7c15u : 0;
+}
+
 static enum status prepare(struct sequence *s, struct engine_request *request, uint32_t context,
                            struct reason *why)
 {
@@ -89,7 +95,8 @@ static enum status prepare(struct sequence *s, struct engine_request *request, u
     if (status == STATUS_OK)
         status = place_tokens(s, prompt, why);
     if (status == STATUS_OK)
-        status = prefix_init(&s->prefix, request->prefix_seed, s->pages.cap, why);
+        status =
+            prefix_init(&s->prefix, request->prefix_seed ^ precision_seed(s), s->pages.cap, why);
     if (status == STATUS_OK)
         status = take_tokens(s, &prompt->tokens, why);
     if (status == STATUS_OK)

@@ -66,6 +66,15 @@ static inline uint32_t sequence_output_count(const struct sequence *sequence)
     return sequence->count - sequence->prompt_count;
 }
 
+/* Whether a row may be multiplied with less precision (kernels/ops.h): those of long prompts, where
+ * the speed of products is all that counts. Never by what else is running. */
+enum { FINE_PROMPT_TOKENS = 256 };
+
+static inline bool sequence_is_fast(const struct sequence *sequence, uint32_t index)
+{
+    return sequence->prompt_count > FINE_PROMPT_TOKENS && index < sequence->prompt_count;
+}
+
 /* T, H, W of token `index`. */
 void sequence_position(const struct sequence *sequence, uint32_t index, int32_t position[3]);
 
