@@ -1,9 +1,7 @@
 /* Any bytes in the place of one of a good checkpoint's JSON files: it loads, or is refused with a
  * sentence. The first byte says which file. */
 #include "base/utf8.h"
-#include "model/chat_template.h"
-#include "model/fit.h"
-#include "model/weights.h"
+#include "model/load.h"
 #include "os/file.h"
 
 #include <stdio.h>
@@ -69,28 +67,10 @@ static void set_up(void)
 
 static enum status load(struct reason *why)
 {
-    static struct model_config config;
-    struct checkpoint *checkpoint = NULL;
-    struct tokenizer *tokenizer = NULL;
-    struct weights weights = {0};
-    enum template_kind kind;
-    bool known;
-    char path[PATH_BYTES];
-    check(path_join(path, sizeof path, dir, "tokenizer.json"), "a long path");
-    enum status status = model_config_load(dir, &config, why);
+    static struct model model;
+    const enum status status = model_open(dir, NULL, &model, why);
     if (status == STATUS_OK)
-        status = checkpoint_open(dir, &checkpoint, why);
-    if (status == STATUS_OK)
-        status = weights_bind(checkpoint, &config, &weights, why);
-    if (status == STATUS_OK)
-        status = tokenizer_load(path, &tokenizer, why);
-    if (status == STATUS_OK)
-        status = fit_check(dir, &config, tokenizer, why);
-    if (status == STATUS_OK)
-        status = chat_template_detect(dir, &kind, &known, why);
-    tokenizer_destroy(tokenizer);
-    weights_release(&weights);
-    checkpoint_close(checkpoint);
+        model_close(&model);
     return status;
 }
 
