@@ -1,5 +1,6 @@
 #include "api/chat_request.h"
 
+#include "api/chat_format.h"
 #include "api/chat_messages.h"
 #include "api/chat_tools.h"
 #include "api/chat_unsupported.h"
@@ -182,8 +183,9 @@ enum status chat_request_parse(const struct json *root, struct arena *arena,
 {
     static enum status (*const parsers[])(const struct field *, struct chat_request *,
                                           struct reason *) = {
-        parse_model, parse_switches,   parse_integers,       parse_numbers,
-        parse_stop,  chat_tools_parse, parse_stream_options, parse_template_options,
+        parse_model,       parse_switches,       parse_integers,
+        parse_numbers,     parse_stop,           chat_tools_parse,
+        chat_format_parse, parse_stream_options, parse_template_options,
     };
     const struct field body = field_body(root);
     *out = absent;

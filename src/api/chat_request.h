@@ -28,6 +28,9 @@ struct chat_video {
     const char *path;   /* "messages[0].content[0].video", "….video_url.url" */
 };
 
+/* What form the answer must have. */
+enum chat_format { CHAT_FORMAT_TEXT, CHAT_FORMAT_JSON_OBJECT, CHAT_FORMAT_JSON_SCHEMA };
+
 struct chat_request {
     struct str model; /* not empty */
     /* As chat_template.h takes them: of every message exactly what was checked. Roles are system
@@ -37,6 +40,12 @@ struct chat_request {
      * templates show them. Earlier reasoning is reasoning_content. */
     const struct json *messages;
     const struct json *tools; /* a non-empty array, or NULL: none, or tool_choice is "none" */
+    bool forced_call;         /* the answer must be a tool call */
+    struct str forced_tool;   /* of this tool, which is in `tools`; len 0: of any */
+    bool one_call;            /* at most one: parallel_tool_calls is false */
+
+    enum chat_format format;
+    const struct json *schema; /* JSON_SCHEMA: an object; not checked further */
 
     const struct chat_image *images;
     const struct chat_video *videos;

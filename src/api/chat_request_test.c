@@ -327,9 +327,21 @@ static const struct row fields[] = {
      "tools[0].function.strict"},
     {"'tools':[" TOOL "],'tool_choice':'none'", NULL, ""},
     {"'tools':[" TOOL "],'tool_choice':'auto'", NULL, ""},
-    {"'tools':[" TOOL "],'tool_choice':'required'", VALUE, "tool_choice"},
-    {"'tools':[" TOOL "],'tool_choice':{'type':'function','function':{'name':'f'}}", VALUE,
-     "tool_choice"},
+    {"'tools':[" TOOL "],'tool_choice':'required'", NULL, ""},
+    {"'tools':[" TOOL "],'tool_choice':'required','parallel_tool_calls':false", NULL, ""},
+    {"'tools':[" TOOL "],'tool_choice':{'type':'function','function':{'name':'f'}}", NULL, ""},
+    {"'tools':[" TOOL "],'tool_choice':{'type':'function','function':{'name':'g'}}", VALUE,
+     "tool_choice.function.name"},
+    {"'tools':[" TOOL "],'tool_choice':{'type':'function'}", MISSING, "tool_choice.function"},
+    {"'tools':[" TOOL "],'tool_choice':{'type':'function','function':{}}", MISSING,
+     "tool_choice.function.name"},
+    {"'tools':[" TOOL "],'tool_choice':{'type':'x','function':{'name':'f'}}", VALUE,
+     "tool_choice.type"},
+    {"'tools':[" TOOL "],'tool_choice':'any'", VALUE, "tool_choice"},
+    {"'tool_choice':'required'", VALUE, "tool_choice"},
+    {"'tools':[],'tool_choice':'required'", VALUE, "tool_choice"},
+    {"'tool_choice':{'type':'function','function':{'name':'f'}}", VALUE,
+     "tool_choice.function.name"},
     {"'tool_choice':'any'", VALUE, "tool_choice"},
     {"'tool_choice':1", TYPE, "tool_choice"},
     {"'tools':[" TOOL "],'parallel_tool_calls':true", NULL, ""},
@@ -337,8 +349,23 @@ static const struct row fields[] = {
     {"'parallel_tool_calls':false", NULL, ""},
     {"'parallel_tool_calls':'no'", TYPE, "parallel_tool_calls"},
     {"'response_format':{'type':'text'}", NULL, ""},
-    {"'response_format':{'type':'json_object'}", VALUE, "response_format.type"},
-    {"'response_format':{'type':'json_schema','json_schema':{}}", VALUE, "response_format.type"},
+    {"'response_format':{'type':'json_object'}", NULL, ""},
+    {"'response_format':{'type':'xml'}", VALUE, "response_format.type"},
+    {"'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{}}}", NULL, ""},
+    {"'response_format':{'type':'json_schema','json_schema':{'name':'n','strict':true,'schema':{}}"
+     "}",
+     NULL, ""},
+    {"'response_format':{'type':'json_schema','json_schema':{'name':'n','strict':1,'schema':{}}}",
+     TYPE, "response_format.json_schema.strict"},
+    {"'response_format':{'type':'json_schema','json_schema':{'schema':{}}}", MISSING,
+     "response_format.json_schema.name"},
+    {"'response_format':{'type':'json_schema','json_schema':{'name':'n'}}", MISSING,
+     "response_format.json_schema.schema"},
+    {"'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':[]}}", TYPE,
+     "response_format.json_schema.schema"},
+    {"'response_format':{'type':'json_schema'}", MISSING, "response_format.json_schema"},
+    {"'response_format':{'type':'json_schema','schema':{}}", MISSING,
+     "response_format.json_schema"},
     {"'response_format':{}", MISSING, "response_format.type"},
     {"'response_format':'text'", TYPE, "response_format"},
     {"'modalities':['text']", NULL, ""},
@@ -500,6 +527,32 @@ static void test_values_of_all_fields(void **state)
     parsed_free(&p);
 }
 
+static void test_forms_of_answers(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "{" MODEL USER ",'tools':[" TOOL "],'tool_choice':{'type':'function','function':"
+              "{'name':'f'}},'response_format':{'type':'json_schema','json_schema':{'name':'n',"
+              "'schema':{'type':'object'}}}}");
+    assert_int_equal(p.status, STATUS_OK);
+    assert_true(p.request.forced_call && p.request.one_call);
+    assert_true(str_is(p.request.forced_tool, "f"));
+    assert_int_equal(p.request.format, CHAT_FORMAT_JSON_SCHEMA);
+    assert_true(str_is(json_get(p.request.schema, "type")->text, "object"));
+    parsed_free(&p);
+    parse(&p, "{" MODEL USER ",'tools':[" TOOL "],'tool_choice':'required','response_format':"
+              "{'type':'json_object'}}");
+    assert_int_equal(p.status, STATUS_OK);
+    assert_true(p.request.forced_call && !p.request.one_call);
+    assert_int_equal(p.request.forced_tool.len, 0);
+    assert_int_equal(p.request.format, CHAT_FORMAT_JSON_OBJECT);
+    parsed_free(&p);
+    parse(&p, "{" MODEL USER ",'tools':[" TOOL "]}");
+    assert_true(!p.request.forced_call && !p.request.one_call);
+    assert_int_equal(p.request.format, CHAT_FORMAT_TEXT);
+    parsed_free(&p);
+}
+
 static void test_absent_fields(void **state)
 {
     (void)state;
@@ -644,6 +697,7 @@ int main(void)
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_values_of_all_fields),
+        cmocka_unit_test(test_forms_of_answers),
         cmocka_unit_test(test_absent_fields),
         cmocka_unit_test(test_media_in_order),
         cmocka_unit_test(test_rebuilt_messages),

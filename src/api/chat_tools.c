@@ -40,35 +40,81 @@ static enum status check_tool(const struct field *tool, struct reason *why)
     return status ? status : check_optional(&function, "strict", JSON_BOOL, why);
 }
 
-/* *none: the model shall not see the tools. */
-static enum status parse_choice(const struct field *choice, bool *none, struct reason *why)
+/* The named tool must be among those of the request. */
+static enum status find_tool(const struct field *tools, const struct field *name,
+                             struct chat_request *out, struct reason *why)
 {
-    *none = false;
-    if (!choice->json)
+    const enum status status = field_text(name, &out->forced_tool, why);
+    if (status)
+        return status;
+    JSON_EACH(tool, tools->json)
+        if (str_eq(json_get(json_get(tool, "function"), "name")->text, out->forced_tool))
+            return STATUS_OK;
+    reason_set(why, "invalid_value", "%s is \"%s\", which is none of the tools.",
+               "%s 的值 \"%s\" 不在 tools 之中。", field_path(name).text,
+               field_quote(out->forced_tool).text);
+    return field_blame(name, why);
+}
+
+static enum status parse_named_choice(const struct field *choice, const struct field *tools,
+                                      struct chat_request *out, struct reason *why)
+{
+    const struct field function = field_member(choice, "function");
+    const struct field name = field_member(&function, "name");
+    enum status status = check_type(choice, why);
+    if (!status)
+        status = field_is(&function, JSON_OBJECT, why);
+    out->forced_call = out->one_call = true;
+    return status ? status : find_tool(tools, &name, out, why);
+}
+
+static enum status parse_choice_word(const struct field *choice, const struct field *tools,
+                                     struct chat_request *out, struct reason *why)
+{
+    const struct str word = choice->json->text;
+    if (str_is(word, "none")) /* the model does not see the tools */
+        out->tools = NULL;
+    if (str_is(word, "none") || str_is(word, "auto"))
         return STATUS_OK;
-    const bool word = choice->json->type == JSON_STRING;
-    if (!word && choice->json->type != JSON_OBJECT)
-        return field_wrong_type(choice, "\"none\" or \"auto\"", "\"none\" 或 \"auto\"", why);
-    *none = word && str_is(choice->json->text, "none");
-    if (*none || (word && str_is(choice->json->text, "auto")))
+    if (!str_is(word, "required")) {
+        reason_set(
+            why, "invalid_value", "%s must be \"none\", \"auto\", \"required\" or a function.",
+            "%s 只能是 \"none\"、\"auto\"、\"required\" 或一个函数。", field_path(choice).text);
+        return field_blame(choice, why);
+    }
+    out->forced_call = true;
+    if (tools->json && tools->json->count > 0)
         return STATUS_OK;
-    reason_set(why, "invalid_value", "%s must be \"none\" or \"auto\".",
-               "%s 只能是 \"none\" 或 \"auto\"。", field_path(choice).text);
-    reason_hint(why, "A call cannot be forced yet; ask for it in the message.",
-                "暂不支持强制调用；请在消息中提出要求。");
+    reason_set(why, "invalid_value", "%s is \"required\", but there are no tools.",
+               "%s 为 \"required\"，但没有提供任何工具。", field_path(choice).text);
     return field_blame(choice, why);
 }
 
-/* The model may always make several calls at once. */
-static enum status check_parallel(const struct field *body, bool has_tools, struct reason *why)
+static enum status parse_choice(const struct field *body, const struct field *tools,
+                                struct chat_request *out, struct reason *why)
 {
-    bool parallel = true;
+    const struct field choice = field_member(body, "tool_choice");
+    if (!choice.json)
+        return STATUS_OK;
+    if (choice.json->type == JSON_STRING)
+        return parse_choice_word(&choice, tools, out, why);
+    if (choice.json->type == JSON_OBJECT)
+        return parse_named_choice(&choice, tools, out, why);
+    return field_wrong_type(&choice, "a string or an object", "字符串或对象", why);
+}
+
+/* Without a grammar the model may always make several calls at once. */
+static enum status parse_parallel(const struct field *body, struct chat_request *out,
+                                  struct reason *why)
+{
+    bool parallel = !out->one_call;
     const struct field field = field_member(body, "parallel_tool_calls");
     const enum status status = field_bool(&field, &parallel, why);
-    if (status || parallel || !has_tools)
+    out->one_call = out->one_call || !parallel;
+    if (status || parallel || !out->tools || out->forced_call)
         return status;
-    reason_set(why, "invalid_value", "%s cannot be false yet.", "%s 暂不支持 false。",
-               field_path(&field).text);
+    reason_set(why, "invalid_value", "%s can be false only if tool_choice forces a call.",
+               "仅当 tool_choice 强制调用时，%s 才能为 false。", field_path(&field).text);
     reason_hint(why, "Leave it out, and use the first call of an answer.",
                 "请去掉它，只使用回答中的第一个调用。");
     return field_blame(&field, why);
@@ -76,9 +122,7 @@ static enum status check_parallel(const struct field *body, bool has_tools, stru
 
 enum status chat_tools_parse(const struct field *body, struct chat_request *out, struct reason *why)
 {
-    const struct field tools = field_member(body, "tools"),
-                       choice = field_member(body, "tool_choice");
-    bool none;
+    const struct field tools = field_member(body, "tools");
     enum status status = tools.json ? field_is(&tools, JSON_ARRAY, why) : STATUS_OK;
     uint32_t index = 0;
     if (!status)
@@ -88,13 +132,11 @@ enum status chat_tools_parse(const struct field *body, struct chat_request *out,
             if (status)
                 return status;
         }
-    if (!status)
-        status = parse_choice(&choice, &none, why);
     if (status)
         return status;
-    if (index > 0 && !none)
-        out->tools = tools.json;
-    return check_parallel(body, out->tools, why);
+    out->tools = index > 0 ? tools.json : NULL;
+    status = parse_choice(body, &tools, out, why);
+    return status ? status : parse_parallel(body, out, why);
 }
 
 /* A call as the template reads it, in one allocation. */

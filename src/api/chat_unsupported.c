@@ -95,20 +95,6 @@ static enum status check_rows(const struct field *body, struct reason *why)
     return STATUS_OK;
 }
 
-static enum status check_response_format(const struct field *body, struct reason *why)
-{
-    const struct field format = field_member(body, "response_format");
-    if (!format.json)
-        return STATUS_OK;
-    enum status status = field_is(&format, JSON_OBJECT, why);
-    const struct field type = field_member(&format, "type");
-    if (!status)
-        status = field_is(&type, JSON_STRING, why);
-    if (status || str_is(type.json->text, "text"))
-        return status;
-    return refuse(&type, "\"text\"", why);
-}
-
 static enum status check_modalities(const struct field *body, struct reason *why)
 {
     const struct field modalities = field_member(body, "modalities");
@@ -130,8 +116,6 @@ static enum status check_modalities(const struct field *body, struct reason *why
 
 enum status chat_unsupported_check(const struct field *body, struct reason *why)
 {
-    enum status status = check_response_format(body, why);
-    if (!status)
-        status = check_modalities(body, why);
+    const enum status status = check_modalities(body, why);
     return status ? status : check_rows(body, why);
 }

@@ -37,7 +37,10 @@ struct grammar_tool {
 struct grammar_tools {
     const struct grammar_tool *tools; /* at least one; each call is of any of them */
     size_t count;
-    uint32_t most_calls; /* 1 to GRAMMAR_CALLS_MAX */
+    uint32_t most_calls;       /* 1 to GRAMMAR_CALLS_MAX */
+    const struct json *answer; /* a JSON schema: an answer of this form may come instead of calls;
+                                * NULL: a call must come */
+    const char *answer_path;
     int32_t open, close; /* ids of <tool_call> and </tool_call>; -1: they are ordinary text */
 };
 enum { GRAMMAR_CALLS_MAX = 16, GRAMMAR_TOOLS_MAX = 128 };

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { NODES_MAX = 4096, ARENA_BYTES = 64 << 20, WAYS_MAX = 128 };
+enum { NODES_MAX = 4096, ARENA_BYTES = 64 << 20, WAYS_MAX = 192 };
 
 enum status grammar_create(struct grammar **out, struct reason *why)
 {

@@ -279,6 +279,36 @@ static void test_tool_calls(void **state)
     arena_release(&arena);
 }
 
+/* Where calls are not forced a structured answer may come instead. */
+static void test_call_or_answer(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct grammar *grammar;
+    struct reason why;
+    char schema[] = "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}},"
+                    "\"required\":[\"x\"]}";
+    arena_init(&arena, 1 << 20);
+    const struct grammar_tool tool = {STR("t"), NULL, "tools[0].function.parameters"};
+    const struct grammar_tools tools = {.tools = &tool,
+                                        .count = 1,
+                                        .most_calls = 2,
+                                        .open = -1,
+                                        .close = -1,
+                                        .answer = parse(&arena, schema),
+                                        .answer_path = "response_format"};
+    assert_int_equal(grammar_tool_calls(&tools, &grammar, &why), STATUS_OK);
+#define CALL "<tool_call>\n{\"name\": \"t\", \"arguments\": {}}\n</tool_call>"
+    assert_true(grammar_accepts(&demo, grammar, STR(CALL)));
+    assert_true(grammar_accepts(&demo, grammar, STR(CALL "\n" CALL)));
+    assert_true(grammar_accepts(&demo, grammar, STR("{\"x\":1}")));
+    assert_false(grammar_accepts(&demo, grammar, STR("{}")));
+    assert_false(grammar_accepts(&demo, grammar, STR(CALL "\n" CALL "\n" CALL)));
+    assert_false(grammar_accepts(&demo, grammar, STR(CALL "\n{\"x\":1}")));
+    grammar_release(grammar);
+    arena_release(&arena);
+}
+
 static void test_tool_refusals(void **state)
 {
     (void)state;
@@ -289,14 +319,25 @@ static void test_tool_refusals(void **state)
     arena_init(&arena, 1 << 20);
     struct grammar_tool list[] = {{STR("a"), NULL, "tools[0].function.parameters"},
                                   {STR("b"), parse(&arena, text), "tools[1].function.parameters"}};
-    const struct grammar_tools tools = {list, 2, 1, -1, -1};
+    const struct grammar_tools tools = {
+        .tools = list, .count = 2, .most_calls = 1, .open = -1, .close = -1};
     assert_int_equal(grammar_tool_calls(&tools, &grammar, &why), STATUS_INVALID);
     assert_string_equal(why.code, "invalid_schema");
     assert_string_equal(why.subject, "tools[1].function.parameters");
     list[1].parameters = parse(&arena, other);
     assert_int_equal(grammar_tool_calls(&tools, &grammar, &why), STATUS_INVALID);
     assert_string_equal(why.subject, "tools[1].function.parameters.not");
+    char never[] = "{\"type\":\"array\",\"minItems\":1,\"maxItems\":0}";
     list[1].parameters = NULL;
+    const struct grammar_tools answered = {.tools = list,
+                                           .count = 1,
+                                           .most_calls = 1,
+                                           .open = -1,
+                                           .close = -1,
+                                           .answer = parse(&arena, never),
+                                           .answer_path = "response_format"};
+    assert_int_equal(grammar_tool_calls(&answered, &grammar, &why), STATUS_INVALID);
+    assert_string_equal(why.subject, "response_format");
     assert_int_equal(grammar_tool_calls(&tools, &grammar, &why), STATUS_OK);
     assert_true(grammar_accepts(
         &demo, grammar,
@@ -308,9 +349,13 @@ static void test_tool_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_masks_small),   cmocka_unit_test(test_masks_large),
-        cmocka_unit_test(test_end),           cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_breaks),        cmocka_unit_test(test_tool_calls),
+        cmocka_unit_test(test_masks_small),
+        cmocka_unit_test(test_masks_large),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_breaks),
+        cmocka_unit_test(test_tool_calls),
+        cmocka_unit_test(test_call_or_answer),
         cmocka_unit_test(test_tool_refusals),
     };
     return cmocka_run_group_tests(tests, open_fixtures, close_fixtures);

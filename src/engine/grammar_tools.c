@@ -80,9 +80,10 @@ static enum status add_any_call(struct grammar *grammar, const struct grammar_to
     return status;
 }
 
-/* A tool that can never be called is a mistake, not an alternative less. */
-static enum status check_calls(const struct grammar *grammar, const struct grammar_tools *tools,
-                               uint32_t calls, struct reason *why)
+/* A tool that can never be called, or an answer that can never be given, is a mistake, not an
+ * alternative less. answer: its node, or NO_NODE. */
+static enum status check_ways(const struct grammar *grammar, const struct grammar_tools *tools,
+                              uint32_t calls, uint32_t answer, struct reason *why)
 {
     const struct choice_node *choice = &grammar->nodes[calls].choice;
     for (uint32_t i = 0; i < choice->count; i++) {
@@ -93,14 +94,37 @@ static enum status check_calls(const struct grammar *grammar, const struct gramm
         reason_subject(why, "%s", tools->tools[i].path);
         return STATUS_INVALID;
     }
-    return STATUS_OK;
+    if (answer == NO_NODE || grammar->nodes[answer].min_depth <= GRAMMAR_DEPTH_MAX)
+        return STATUS_OK;
+    reason_set(why, "invalid_schema", "No value satisfies the schema of the answer.",
+               "没有任何值能满足回答的 JSON Schema。");
+    reason_subject(why, "%s", tools->answer_path);
+    return STATUS_INVALID;
+}
+
+/* Calls, or an answer. */
+static enum status add_answer(struct grammar *grammar, const struct grammar_tools *tools,
+                              uint32_t *answer, struct reason *why)
+{
+    uint32_t *ways = arena_array(&grammar->arena, 2, sizeof *ways);
+    if (!ways)
+        return reason_no_memory(why, 2 * sizeof *ways);
+    ways[0] = grammar->root;
+    enum status status =
+        schema_compile_into(grammar, tools->answer, tools->answer_path, false, answer, why);
+    ways[1] = *answer;
+    if (!status)
+        status = grammar_add_node(grammar, &grammar->root, why);
+    if (!status)
+        grammar->nodes[grammar->root].choice = (struct choice_node){ways, 2};
+    return status;
 }
 
 /* One call, or one and, on a new line, a list that is shorter by one. */
 static enum status add_calls(struct grammar *grammar, const struct grammar_tools *tools,
                              struct reason *why)
 {
-    uint32_t call;
+    uint32_t call, answer = NO_NODE;
     enum status status = add_any_call(grammar, tools, &call, why);
     grammar->root = call;
     for (uint32_t i = 1; i < tools->most_calls && !status; i++) {
@@ -112,9 +136,11 @@ static enum status add_calls(struct grammar *grammar, const struct grammar_tools
         };
         status = add_sequence(grammar, parts, ARRAY_LEN(parts), &grammar->root, why);
     }
+    if (!status && tools->answer)
+        status = add_answer(grammar, tools, &answer, why);
     if (!status)
         status = grammar_link(grammar, why);
-    return status ? status : check_calls(grammar, tools, call, why);
+    return status ? status : check_ways(grammar, tools, call, answer, why);
 }
 
 enum status grammar_tool_calls(const struct grammar_tools *tools, struct grammar **out,

@@ -1,4 +1,5 @@
 #include "server/chat.h"
+#include "server/chat_grammar.h"
 #include "server/request_id.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ static void chat_free(struct chat *chat)
         buf_release(&chat->contents[i]);
         token_list_release(&chat->answer_ids[i]);
     }
+    grammar_release(chat->grammar);
     arena_release(&chat->arena);
     buf_release(&chat->body);
     free(chat);
@@ -132,6 +134,8 @@ static enum status submit_one(struct chat *chat, uint32_t i, uint32_t max_tokens
         .ignore_eos = r->ignore_eos,
         .skip_special = true,
         .stop_count = r->stop_count,
+        .grammar = chat->grammar,
+        .grammar_after = chat_grammar_after(chat->service->model, &chat->prompts[i].tokens),
         .on_event = choice_on_event,
         .arg = choice,
     };

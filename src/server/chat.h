@@ -29,6 +29,7 @@ struct chat {
     enum status prepared;
     struct reason why; /* of `prepared` */
     struct prompt_input prompts[CHAT_N_MAX];
+    struct grammar *grammar; /* NULL: any text */
 
     bool failed; /* the answer is `failure`; what the engine still says does not matter */
     struct reason failure;
@@ -60,8 +61,8 @@ void chat_take_news(struct choice *choice, struct news *news);
 /* Looks at the deadline, and keeps silent streams alive. */
 void chat_tick(struct chat *chat, int64_t now_ns);
 
-/* On a worker thread: fills `prompts`, or `prepared` and `why`. Reads `request` and the service's
- * constants (chat_prepare.c). */
+/* On a worker thread: fills `prompts` and `grammar`, or `prepared` and `why`. Reads `request` and
+ * the service's constants (chat_prepare.c). */
 void chat_prepare(struct chat *chat);
 
 /* Writing the answer (chat_output.c). All need the exchange. */

@@ -1,5 +1,6 @@
 /* On a worker thread: from the request's texts and pictures to prompts for the engine. */
 #include "server/chat.h"
+#include "server/chat_grammar.h"
 #include "server/pictures.h"
 
 #include <math.h>
@@ -49,7 +50,15 @@ static struct video_sampling sampling_of(const struct chat *chat)
     };
 }
 
-void chat_prepare(struct chat *chat)
+static enum status prepare_grammar(struct chat *chat)
+{
+    const enum status status =
+        chat_grammar_make(&chat->request, chat->service->model, &chat->grammar, &chat->why);
+    return !status && chat->grammar ? engine_prepare_grammars(chat->service->engine, &chat->why)
+                                    : status;
+}
+
+static void prepare_prompts(struct chat *chat)
 {
     const struct settings *settings = chat->service->settings;
     const struct picture_limits limits = {
@@ -70,4 +79,11 @@ void chat_prepare(struct chat *chat)
     if (chat->prepared == STATUS_OK)
         chat->prepared = build_prompts(chat, &pictures, &chat->why);
     pictures_release(&pictures);
+}
+
+void chat_prepare(struct chat *chat)
+{
+    chat->prepared = prepare_grammar(chat);
+    if (chat->prepared == STATUS_OK)
+        prepare_prompts(chat);
 }
