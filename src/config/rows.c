@@ -18,6 +18,7 @@ static const char *const access_log_places[] = {"stderr", "stdout", "off", NULL}
 static const char *const error_log_places[] = {"stderr", "stdout", NULL};
 /* In the order of enum access_log_format and enum log_level. */
 static const char *const access_log_formats[] = {"json", "combined", NULL};
+static const char *const kv_types[] = {"f16", "f32", "q8_0", NULL}; /* enum kv_setting */
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
 static const struct setting rows[] = {
@@ -137,6 +138,15 @@ static const struct setting rows[] = {
      .min = MIB,
      .max = 16 * KIB * GIB,
      .help = {"Memory for the keys and values of all sequences.", "所有序列的 KV 缓存所用内存。"}},
+    {.path = "model.kv_type",
+     .type = SETTING_CHOICE,
+     FIELD(model.kv_type, enum kv_setting),
+     .fallback = "f16",
+     .words = kv_types,
+     .help =
+         {"Numbers that keys and values are kept as. q8_0 takes half of f16's memory and is less "
+          "exact; f32 takes twice as much.",
+          "键和值的存储格式。q8_0 只占 f16 一半的内存，精度较低；f32 占两倍。"}},
     {.path = "model.prefill_chunk",
      .type = SETTING_COUNT,
      FIELD(model.prefill_chunk, int64_t),
@@ -175,6 +185,16 @@ static const struct setting rows[] = {
      .max = 1e10,
      .help = {"Largest width × height that is decoded; a larger picture is refused before.",
               "可解码的最大宽 × 高；更大的图片在解码前即被拒绝。"}},
+    {.path = "model.image.cache",
+     .type = SETTING_BYTES,
+     FIELD(model.image.cache_bytes, int64_t),
+     .fallback = "256MiB",
+     .min = 0,
+     .max = KIB * GIB,
+     .help =
+         {"Memory for encoded pictures, so that a picture that is asked about again need not be "
+          "encoded again.",
+          "保存已编码图片的内存；再次询问同一图片时无需重新编码。"}},
     {.path = "model.image.file_root",
      .type = SETTING_PATH,
      FIELD(model.image.file_root, const char *),

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+enum kv_setting { KV_SETTING_F16, KV_SETTING_F32, KV_SETTING_Q8_0 };
 enum access_log_format { ACCESS_LOG_JSON, ACCESS_LOG_COMBINED };
 
 struct settings {
@@ -31,11 +32,13 @@ struct settings {
         int64_t context; /* tokens */
         int64_t max_sequences;
         int64_t kv_cache_bytes;
+        enum kv_setting kv_type;
         int64_t prefill_chunk; /* tokens */
         struct {
             int64_t min_pixels, max_pixels; /* -1: as the checkpoint says */
             int64_t max_bytes;
             int64_t decode_pixels;
+            int64_t cache_bytes;   /* of encoded pictures */
             const char *file_root; /* "": no file: URLs */
         } image;
         struct {

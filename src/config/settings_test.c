@@ -111,10 +111,12 @@ static void defaults_are_the_contract(void **state)
     assert_int_equal(s->model.context, 32768);
     assert_int_equal(s->model.max_sequences, 16);
     assert_int_equal(s->model.kv_cache_bytes, INT64_C(2) << 30);
+    assert_int_equal(s->model.kv_type, KV_SETTING_F16);
     assert_int_equal(s->model.prefill_chunk, 512);
     assert_int_equal(s->model.image.min_pixels, -1);
     assert_int_equal(s->model.image.max_bytes, 20 << 20);
     assert_int_equal(s->model.image.decode_pixels, 100000000);
+    assert_int_equal(s->model.image.cache_bytes, 256 << 20);
     assert_string_equal(s->model.image.file_root, "");
     assert_int_equal(s->model.video.max_frames, -1);
     assert_true(isnan(s->model.video.fps));

@@ -289,6 +289,8 @@ void chat_take_news(struct choice *choice, struct news *news)
     struct chat *chat = choice->chat;
     struct call *call = chat->call;
     chat->output_tokens[choice->index] = news->output_tokens;
+    if (choice->index == 0)
+        chat->cached_tokens = news->cached_tokens;
     call->output_tokens = 0;
     for (int64_t i = 0; i < chat->request.n; i++)
         call->output_tokens += chat->output_tokens[i];

@@ -41,6 +41,7 @@ struct chat {
     enum finish_reason finishes[CHAT_N_MAX];
     struct chat_token_ids prompt_ids;
     uint32_t prompt_tokens, image_tokens;
+    uint32_t cached_tokens;  /* of the prompt of choice 0; the others may find more */
     uint32_t clamped_tokens; /* max_tokens was cut to this; 0: it was not */
     bool begun;              /* the stream's head is out */
     int64_t written_ns;      /* when the stream last got something */

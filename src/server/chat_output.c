@@ -11,6 +11,7 @@ static const char *finish_name(enum finish_reason finish)
 static struct chat_usage usage_of(const struct chat *chat)
 {
     struct chat_usage usage = {.prompt_tokens = chat->prompt_tokens,
+                               .cached_tokens = chat->cached_tokens,
                                .image_tokens = chat->image_tokens};
     for (int64_t i = 0; i < chat->request.n; i++)
         usage.completion_tokens += chat->output_tokens[i];

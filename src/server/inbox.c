@@ -62,6 +62,7 @@ static void add_event(struct choice *choice, const struct engine_event *event)
         add_ids(news, event->ids, event->id_count);
     news->prompt_tokens = event->prompt_tokens;
     news->output_tokens = event->output_tokens;
+    news->cached_tokens = event->cached_tokens;
     news->finish = event->finish;
     if (event->finish == FINISH_FAILED)
         news->why = *event->why;

@@ -18,7 +18,7 @@ struct news {
     bool ids_failed; /* no memory for them */
     enum finish_reason finish;
     struct reason why; /* FINISH_FAILED */
-    uint32_t prompt_tokens, output_tokens;
+    uint32_t prompt_tokens, output_tokens, cached_tokens;
     int64_t first_ns, last_ns; /* of this text: libuv's clock */
 };
 

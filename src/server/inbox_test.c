@@ -40,6 +40,7 @@ static void say(struct choice *choice, const char *text, int32_t id, uint32_t ou
                                        .id_count = id >= 0,
                                        .finish = finish,
                                        .prompt_tokens = 5,
+                                       .cached_tokens = 3,
                                        .output_tokens = output_tokens};
     choice_on_event(choice, &event);
 }
@@ -63,6 +64,7 @@ static void test_news_are_joined(void **state)
     assert_int_equal(f.news.ids.ids[1], 12);
     assert_int_equal(f.news.finish, FINISH_STOP);
     assert_int_equal(f.news.prompt_tokens, 5);
+    assert_int_equal(f.news.cached_tokens, 3);
     assert_int_equal(f.news.output_tokens, 2);
     assert_true(f.news.first_ns > 0 && f.news.first_ns <= f.news.last_ns);
     assert_null(inbox_take(&f.inbox, &f.news));

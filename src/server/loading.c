@@ -9,14 +9,24 @@ static void on_progress(void *arg, uint64_t done, uint64_t total)
     atomic_store(&loading->done_bytes, done);
 }
 
+static enum kv_type kv_type_of(enum kv_setting setting)
+{
+    static const enum kv_type types[] = {
+        [KV_SETTING_F16] = KV_F16, [KV_SETTING_F32] = KV_F32, [KV_SETTING_Q8_0] = KV_Q8_0};
+    return types[setting];
+}
+
 static struct engine_options options_of(const struct settings *settings)
 {
+    const uint64_t image_cache = (uint64_t)settings->model.image.cache_bytes;
     return (struct engine_options){
         .threads = (int)settings->model.threads,
         .context = (uint32_t)settings->model.context,
         .max_sequences = (uint32_t)settings->model.max_sequences,
         .prefill_chunk = (uint32_t)settings->model.prefill_chunk,
         .kv_cache_bytes = (uint64_t)settings->model.kv_cache_bytes,
+        .kv_type = kv_type_of(settings->model.kv_type),
+        .image_cache_bytes = image_cache > 0 ? image_cache : 1, /* 0 would be the engine's usual */
     };
 }
 
