@@ -122,14 +122,14 @@ static enum status open_text(const char *path, struct gguf_files *out, struct re
 {
     struct str architecture = STR("(none)");
     enum status status = add_file(out->checkpoint, path, &out->text, why);
+    if (!status)
+        status = add_parts(out->checkpoint, path, &out->text, why);
     if (status)
         return status;
-    (void)gguf_string(gguf_find(&out->text, "general.architecture"), &architecture);
-    if (!str_is(architecture, "qwen3vl"))
-        return unknown_architecture(path, architecture, why);
-    status = add_parts(out->checkpoint, path, &out->text, why);
     out->text_parts = out->checkpoint->shard_count;
-    return status;
+    (void)gguf_string(gguf_find(&out->text, "general.architecture"), &architecture);
+    return str_is(architecture, "qwen3vl") ? STATUS_OK
+                                           : unknown_architecture(path, architecture, why);
 }
 
 static enum status open_vision(const char *path, struct gguf_files *out, struct reason *why)
