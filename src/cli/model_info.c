@@ -274,7 +274,7 @@ static void print_json(const char *path, const struct model_facts *facts)
     json_key(&w, "chat_template");
     json_cstring(&w, !facts->model.template_known                      ? "unknown"
                      : facts->model.template_kind == TEMPLATE_THINKING ? "thinking"
-                                                                 : "instruct");
+                                                                       : "instruct");
     put_generation(&w, &facts->model.config.generation);
     put_parameters(&w, facts);
     put_contents(&w, facts);
