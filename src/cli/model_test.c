@@ -135,6 +135,32 @@ static void info_is_a_table(void **state)
     assert_non_null(strstr(f->out.data, "\n词表大小              1600\n"));
 }
 
+static void gguf_has_types_by_count_and_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char mmproj[512];
+    model_path(f->path, "tests/golden/models/tiny-c/gguf/tiny-c-Q4_K.gguf");
+    model_path(mmproj, "tests/golden/models/tiny-c/gguf/mmproj-F16.gguf");
+    const char *words[] = {"model", "info", f->path, "--mmproj", mmproj, "--json"};
+    assert_int_equal(run(LANG_EN, &f->out, 5, words), EXIT_OK);
+    assert_non_null(strstr(f->out.data, "model                 tiny-c-Q4_K\n"));
+    assert_non_null(strstr(f->out.data, "\n  Q4_K                22 tensors, 894 kB\n"));
+    assert_int_equal(run(LANG_EN, &f->out, 6, words), EXIT_OK);
+    const struct json *root = parse(&f->out, &f->arena);
+    /* The embedding; in each of 3 layers k and v of 128 rows, five matrices of 256; 144 bytes a row
+     * of 256 columns. */
+    assert_int_equal(integer(json_get(root, "dtypes"), "Q4_K"),
+                     (1600 + 3 * (2 * 128 + 5 * 256)) * 144);
+    assert_int_equal(integer(json_get(root, "dtype_tensors"), "Q4_K"), 1 + 3 * 7);
+    assert_int_equal(integer(json_get(root, "parameters"), "total"), 1824000);
+    assert_int_equal(json_get(root, "files")->count, 2);
+    assert_int_equal(run(LANG_EN, &f->out, 3, words), EXIT_FAULT); /* two vision parts */
+    assert_non_null(strstr(f->out.data, "missing_mmproj: "));
+    words[1] = "check";
+    assert_int_equal(run(LANG_EN, &f->out, 5, words), EXIT_OK);
+    assert_non_null(strstr(f->out.data, "model loaded: tiny-c-Q4_K, 1.82 M parameters"));
+}
+
 static void a_fault_has_its_code(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(check_says_loaded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(info_adds_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(info_is_a_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gguf_has_types_by_count_and_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_fault_has_its_code, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_usage_exits_2, set_up, tear_down),
         cmocka_unit_test(numbers_have_three_digits),

@@ -125,6 +125,25 @@ static const struct fault faults[] = {
     {"tiny-c", "config.json", EDIT_REPLACE, "\"intermediate_size\": 256",
      "\"intermediate_size\": 512", "wrong_shape", "mlp"},
 
+    /* FP8: codes, and their scales. */
+    {"tiny-fp8", NULL, EDIT_NONE, NULL, NULL, NULL, NULL},
+    {"tiny-fp8", WEIGHTS, EDIT_REPLACE, "layers.1.mlp.up_proj.weight_scale_inv",
+     "layers.1.mlp.up_proj.weight_scale_x", "missing_tensor", "up_proj.weight_scale_inv"},
+    {"tiny-fp8", WEIGHTS, EDIT_REPLACE, "\"shape\":[2,2]", "\"shape\":[1,4]", "wrong_shape",
+     "weight_scale_inv"},
+    {"tiny-fp8", WEIGHTS, EDIT_REPLACE, "BF16\",\"shape\":[256]", "F8_E4M3\",\"shape\":[512]",
+     "wrong_shape", "layernorm"},
+    {"tiny-c", WEIGHTS, EDIT_REPLACE, "BF16\",\"shape\":[1600,256]",
+     "F8_E4M3\",\"shape\":[1600,512]", "wrong_shape", EMBED},
+    {"tiny-fp8", "config.json", EDIT_REPLACE, "\"fp8\"", "\"awq\"", "bad_config", "awq"},
+    {"tiny-fp8", "config.json", EDIT_REPLACE, "\"fp8\"", "\"compressed-tensors\"", "bad_config",
+     "compressed-tensors"},
+    {"tiny-fp8", "config.json", EDIT_REPLACE, "\"quant_method\"", "\"quant\"", "bad_config",
+     "quantization_config.quant_method"},
+    {"tiny-fp8", "config.json", EDIT_REPLACE, "\"e4m3\"", "\"e5m2\"", "bad_config", "fmt"},
+    {"tiny-fp8", "config.json", EDIT_REPLACE, "128,\n      128", "64,\n      64", "bad_config",
+     "weight_block_size"},
+
     /* Shards and their index. */
     {"tiny-a", SHARD, EDIT_REMOVE, NULL, NULL, "missing_file", SHARD},
     {"tiny-a", SHARD, EDIT_CUT, NULL, "4000000", "truncated", SHARD},
