@@ -11,10 +11,14 @@
 
 enum template_kind { TEMPLATE_INSTRUCT, TEMPLATE_THINKING };
 
-/* Which template a checkpoint directory ships (chat_template.jinja, chat_template.json, or
- * tokenizer_config.json, the first that is there), by length and hash of its text. *known is false
- * if the text is neither, or there is none; kind is then the nearer one. Codes: unreadable
- * bad_tokenizer. */
+/* The text of the template that a checkpoint directory ships: chat_template.jinja,
+ * chat_template.json, or tokenizer_config.json, the first that has one; empty if there is none.
+ * out->max bounds the files. Codes: unreadable too_large bad_tokenizer. */
+enum { CHAT_TEMPLATE_MAX_BYTES = 4 << 20 };
+MUST_CHECK enum status chat_template_read(const char *dir, struct buf *out, struct reason *why);
+
+/* Which template a checkpoint directory ships, by length and hash of its text. *known is false if
+ * the text is neither, or there is none; kind is then the nearer one. Codes: as above. */
 MUST_CHECK enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
                                             struct reason *why);
 

@@ -1,7 +1,7 @@
 #include "model/chat_template.h"
 #include "os/file.h"
 
-enum { FILE_MAX_BYTES = 4 << 20, PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096 };
 
 /* The published texts, by length and FNV-1a of their bytes. */
 static const struct {
@@ -36,9 +36,8 @@ void chat_template_judge(struct str text, enum template_kind *kind, bool *known)
     *kind = thinks ? TEMPLATE_THINKING : TEMPLATE_INSTRUCT;
 }
 
-/* The member chat_template of a JSON file, if it has one. */
-static enum status judge_json(const char *path, struct buf *file, enum template_kind *kind,
-                              bool *known, bool *found, struct reason *why)
+/* Leaves of a JSON file the text of its member chat_template, if it has one. */
+static enum status take_member(const char *path, struct buf *file, bool *found, struct reason *why)
 {
     struct arena arena;
     struct json *root;
@@ -54,35 +53,40 @@ static enum status judge_json(const char *path, struct buf *file, enum template_
         const struct json *text = json_get(root, "chat_template");
         *found = json_is(text, JSON_STRING);
         if (*found)
-            chat_template_judge(text->text, kind, known);
+            buf_consume(file, (size_t)(text->text.ptr - file->data));
+        file->len = *found ? text->text.len : 0; /* strings are unescaped where they stand */
     }
     arena_release(&arena);
     return status;
 }
 
-enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
-                                 struct reason *why)
+enum status chat_template_read(const char *dir, struct buf *out, struct reason *why)
 {
     static const char *const names[] = {"chat_template.jinja", "chat_template.json",
                                         "tokenizer_config.json"};
-    *kind = TEMPLATE_INSTRUCT;
-    *known = false;
     bool found = false;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < ARRAY_LEN(names) && !found && !status; i++) {
         char path[PATH_BYTES];
         if (!path_join(path, sizeof path, dir, names[i]) || !file_exists(path))
             continue;
-        struct buf file;
-        buf_init(&file, FILE_MAX_BYTES);
-        status = file_read(path, &file, why);
-        if (!status && i == 0) {
-            chat_template_judge(buf_str(&file), kind, known);
+        status = file_read(path, out, why);
+        if (!status && i == 0)
             found = true;
-        } else if (!status) {
-            status = judge_json(path, &file, kind, known, &found, why);
-        }
-        buf_release(&file);
+        else if (!status)
+            status = take_member(path, out, &found, why);
     }
+    return status;
+}
+
+enum status chat_template_detect(const char *dir, enum template_kind *kind, bool *known,
+                                 struct reason *why)
+{
+    struct buf text;
+    buf_init(&text, CHAT_TEMPLATE_MAX_BYTES);
+    const enum status status = chat_template_read(dir, &text, why);
+    if (!status)
+        chat_template_judge(buf_str(&text), kind, known);
+    buf_release(&text);
     return status;
 }
