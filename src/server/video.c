@@ -93,12 +93,26 @@ static bool on_output(void *arg, const void *bytes, size_t len)
     return loader->status == STATUS_OK;
 }
 
-/* "select='eq(n,0)+eq(n,16)+…'": the indices that are wanted. */
+/* "(eq(n,0)+(eq(n,16)+eq(n,31)))": as a tree, since ffmpeg takes no sum of more than 100. */
+static void write_sum(const uint32_t *indices, uint32_t count, struct buf *out)
+{
+    if (count == 1) {
+        buf_printf(out, "eq(n,%u)", indices[0]);
+        return;
+    }
+    buf_putc(out, '(');
+    write_sum(indices, count / 2, out);
+    buf_putc(out, '+');
+    write_sum(indices + count / 2, count - count / 2, out);
+    buf_putc(out, ')');
+}
+
+/* The filter that lets the wanted frames pass. */
 static enum status write_filter(const uint32_t *indices, uint32_t count, struct buf *out,
                                 struct reason *why)
 {
-    for (uint32_t i = 0; i < count; i++)
-        buf_printf(out, "%seq(n,%u)", i ? "+" : "select='", indices[i]);
+    buf_puts(out, "select='");
+    write_sum(indices, count, out);
     buf_puts(out, "'");
     return out->failed ? reason_no_memory(why, out->len) : STATUS_OK;
 }

@@ -219,6 +219,8 @@ static void sampling_is_as_asked(void **state)
     shell(MAKE "-c:v libx264 -pix_fmt yuv420p s.mp4", 3.0, W, H);
     for (size_t i = 0; i < ARRAY_LEN(samplings); i++)
         check_file("s.mp4", W, H, samplings[i]);
+    shell(MAKE "-c:v libx264 -pix_fmt yuv420p many.mp4", 12.0, W, H);
+    check_file("many.mp4", W, H, (struct video_sampling){.fps = 29, .max_frames = 768});
     model->config.video.max_pixels = 40000; /* much smaller frames */
     check_file("s.mp4", W, H, samplings[1]);
     model->config.video.max_pixels = 25165824;
