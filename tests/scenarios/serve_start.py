@@ -10,6 +10,8 @@ import unittest
 
 from harness import DEMO, MODEL, Connection, Server, chat_body, main, quiet_environment, run_qvl
 
+GGUF = DEMO.parent.parent / "tests/golden/models/tiny-c/gguf"
+
 
 class Start(unittest.TestCase):
     def refused(self, *flags, env=None):
@@ -56,6 +58,20 @@ class Start(unittest.TestCase):
     def test_language_of_messages_is_the_clients(self):
         with Server(command=("--lang", "zh")) as server:
             self.assertTrue(server.request("GET", "/nowhere").error()["message"].isascii())
+
+    def test_gguf(self):
+        with Server("--mmproj", GGUF / "mmproj-F16.gguf", "--model", GGUF / "tiny-c-Q8_0.gguf",
+                    model=None) as server:
+            self.assertIn("  model tiny-c-Q8_0 ", server.out[-1])
+            answer = server.chat("hi", model="tiny-c-Q8_0", max_tokens=4)
+            self.assertEqual(answer.json()["usage"]["completion_tokens"], 4)
+
+    def test_gguf_without_vision_part(self):
+        with Server("--model", GGUF / "tiny-c-Q8_0.gguf", model=None, wait=False) as server:
+            server.process.wait(20)
+            self.assertNotEqual(server.process.returncode, 0)
+            self.assertIn("there are 2 files mmproj*.gguf", "\n".join(server.err))
+            self.assertIn("--mmproj", "\n".join(server.err))
 
     def test_port_in_use(self):
         with Server() as server:
