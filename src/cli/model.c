@@ -1,6 +1,7 @@
 #include "cli/model.h"
 
 #include "base/buf.h"
+#include "cli/model_quantize.h"
 #include "cli/options.h"
 #include "os/file.h"
 #include "json/writer.h"
@@ -85,53 +86,95 @@ int model_report_fault(const struct cli *cli, const char *path, const struct rea
     return nothing_there ? EXIT_USAGE : EXIT_FAULT;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(const struct cli *cli, const char *path, const char *mmproj, bool json);
-} actions[] = {{"check", model_check}, {"info", model_info}};
-
 static int unknown_action(const struct cli *cli, const char *name)
 {
-    options_wrong(cli, "qvl model does check or info, not %s.",
-                  "qvl model 可执行 check 或 info，不支持 %s。", name);
+    options_wrong(cli, "qvl model does check, info or quantize, not %s.",
+                  "qvl model 可执行 check、info 或 quantize，不支持 %s。", name);
     return EXIT_USAGE;
 }
 
+static int wrong_count(const struct cli *cli, const char *action, int wanted)
+{
+    options_wrong(cli, "The number of paths after qvl model %s must be %d.",
+                  "qvl model %s 之后的路径数应为 %d。", action, wanted);
+    return EXIT_USAGE;
+}
+
+/* argv: the action and its paths. */
+static int run_action(const struct cli *cli, int argc, char **argv, struct quantize_request *given)
+{
+    const struct str action = str_from(argv[0]);
+    const bool quantizes = str_is(action, "quantize");
+    const int paths = quantizes ? 2 : 1;
+    if (!quantizes && !str_is(action, "check") && !str_is(action, "info"))
+        return unknown_action(cli, argv[0]);
+    if (argc != 1 + paths)
+        return wrong_count(cli, argv[0], paths);
+    given->from = argv[1];
+    given->to = argv[2]; /* NULL if there is none */
+    if (quantizes)
+        return model_quantize(cli, given);
+    return (str_is(action, "check") ? model_check : model_info)(cli, given->from, given->mmproj,
+                                                                given->json);
+}
+
+static const struct usage model_usage = {
+    .synopsis = "qvl model check|info PATH [--mmproj FILE] [--json]\n"
+                "       qvl model quantize PATH OUT.gguf --type TYPE [--mmproj-out FILE] "
+                "[--threads N] [--json]",
+    .about = {"check loads a checkpoint, verifies every file and tensor, and generates one\n"
+              "token: exit 0, or 1 and the fault. info shows what the checkpoint is. quantize\n"
+              "writes it as GGUF: f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 q4_k q5_k q6_k; the\n"
+              "vision part goes to mmproj-OUT.gguf beside OUT.gguf, in F16.",
+              "check 加载模型，校验每个文件和张量，并生成一个 token：退出码 0，有问题时为 1\n"
+              "并说明原因。info 显示模型的配置与内容。quantize 将模型写成 GGUF 文件：f32 f16\n"
+              "bf16 q8_0 q4_0 q4_1 q5_0 q5_1 q4_k q5_k q6_k；视觉部分以 F16 写入 OUT.gguf 旁的\n"
+              "mmproj-OUT.gguf。"},
+    .examples = "  qvl model check models/demo\n  qvl model info models/demo --json\n"
+                "  qvl model quantize models/demo demo-Q4_K.gguf --type q4_k\n",
+    .min_arguments = 2,
+    .max_arguments = 3,
+};
+
 static int run(struct cli *cli, int argc, char **argv)
 {
-    bool json = false;
-    const char *mmproj = NULL;
+    struct quantize_request given = {0};
     const struct option options[] = {
-        {"mmproj", '\0', OPTION_TEXT, &mmproj, "FILE",
+        {"mmproj",
+         '\0',
+         OPTION_TEXT,
+         &given.mmproj,
+         "FILE",
          {"vision part of a GGUF model, if there are several beside it",
           "GGUF 模型的视觉部分（同目录有多个时需指定）"}},
-        {"json", '\0', OPTION_FLAG, &json, NULL, {"one JSON document", "输出一个 JSON 文档"}},
+        {"type", '\0', OPTION_TEXT, &given.type, "TYPE", {"quantize: the format", "量化格式"}},
+        {"mmproj-out",
+         '\0',
+         OPTION_TEXT,
+         &given.mmproj_to,
+         "FILE",
+         {"quantize: where the vision part goes", "量化时视觉部分写入的文件"}},
+        {"threads",
+         '\0',
+         OPTION_INTEGER,
+         &given.threads,
+         "N",
+         {"quantize: threads (one per usable core)", "量化时的线程数（每个可用核心一个）"}},
+        {"json", '\0', OPTION_FLAG, &given.json, NULL, {"one JSON document", "输出一个 JSON 文档"}},
         {0},
     };
-    const struct usage usage = {
-        .synopsis = "qvl model check|info PATH [--mmproj FILE] [--json]",
-        .about = {"check loads a checkpoint, verifies every file and tensor, and generates one\n"
-                  "token: exit 0, or 1 and the fault. info shows what the checkpoint is.",
-                  "check 加载模型，校验每个文件和张量，并生成一个 token：退出码 0，有问题时为 1\n"
-                  "并说明原因。info 显示模型的配置与内容。"},
-        .examples = "  qvl model check models/demo\n  qvl model info models/demo --json\n",
-        .options = options,
-        .min_arguments = 2,
-        .max_arguments = 2,
-    };
+    struct usage usage = model_usage;
+    usage.options = options;
     switch (options_parse(cli, &usage, &argc, argv)) {
     case PARSE_OK: break;
     case PARSE_DONE: return EXIT_OK;
     case PARSE_WRONG: return EXIT_USAGE;
     }
-    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-        if (strcmp(argv[0], actions[i].name) == 0)
-            return actions[i].run(cli, argv[1], mmproj, json);
-    return unknown_action(cli, argv[0]);
+    return run_action(cli, argc, argv, &given);
 }
 
 const struct command command_model = {
     "model",
-    {"check a checkpoint, or show what it is", "检查模型，或显示其信息"},
+    {"check a checkpoint, show what it is, or quantize it", "检查模型、显示其信息，或量化"},
     run,
 };

@@ -1,0 +1,174 @@
+#include "base/test.h"
+#include "cli/model.h"
+#include "os/file.h"
+#include "json/json.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct fixture {
+    struct buf out;
+    struct arena arena;
+    char source[512], dir[64], text[128], vision[128];
+} f;
+
+/* Runs `qvl model quantize SOURCE TEXT …` or another action, with its standard output in f.out. */
+static int run(enum lang lang, const char *const *words)
+{
+    char path[] = "/tmp/qvl-quantize-out-XXXXXX";
+    const int file = mkstemp(path), kept = dup(STDOUT_FILENO);
+    assert_true(file >= 0 && kept >= 0);
+    fflush(stdout);
+    dup2(file, STDOUT_FILENO);
+    char *argv[12] = {0}, *owned[12] = {0};
+    int argc = 0;
+    for (; words[argc]; argc++)
+        argv[argc] = owned[argc] = strdup(words[argc]);
+    struct cli cli = {.lang = lang, .color = COLOR_NEVER, .verbosity = -1};
+    const int code = command_model.run(&cli, argc, argv);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    for (int i = 0; i < argc; i++)
+        free(owned[i]);
+    close(kept);
+    close(file);
+    assert_int_equal(file_read(path, &f.out, NULL), STATUS_OK);
+    remove(path);
+    return code;
+}
+
+#define RUN(lang, ...) run(lang, (const char *const[]){"model", __VA_ARGS__, NULL})
+
+static const struct json *parse(void)
+{
+    struct json *root;
+    if (json_parse(f.out.data, f.out.len, (struct json_limits){0}, &f.arena, &root, NULL))
+        fail_msg("not JSON: %s", f.out.data);
+    return root;
+}
+
+static void every_type_generates_a_token(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"f32",  "f16",  "bf16", "q8_0", "q4_0", "q4_1",
+                                        "q5_0", "q5_1", "q4_k", "q5_k", "Q6_K"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        assert_int_equal(
+            RUN(LANG_EN, "quantize", f.source, f.text, "--type", types[i], "--threads", "2"),
+            EXIT_OK);
+        assert_int_equal(RUN(LANG_EN, "check", f.text), EXIT_OK);
+        assert_non_null(strstr(f.out.data, "model loaded: tiny, 1.82 M parameters"));
+    }
+}
+
+static void json_has_every_tensor(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text, "--type", "q4_k", "--json"),
+                     EXIT_OK);
+    const struct json *root = parse();
+    assert_true(json_get(root, "ok")->truth);
+    assert_true(str_is(json_get(root, "type")->text, "Q4_K"));
+    const struct json *file = json_get(root, "files")->first;
+    assert_true(str_is(json_get(file, "path")->text, f.text));
+    assert_true(str_is(json_get(file->next, "path")->text, f.vision));
+    assert_int_equal(json_get(file, "tensors")->count, 2 + 3 * 11);
+    int64_t tensors, bytes;
+    const struct json *q6 = json_get(json_get(file, "types"), "Q6_K");
+    assert_true(json_int64(json_get(q6, "tensors"), &tensors) && tensors == 3);
+    assert_true(json_int64(json_get(q6, "bytes"), &bytes) && bytes == (1600 + 128 + 256) * 210);
+    double error;
+    const struct json *q4 = json_get(json_get(file, "types"), "Q4_K");
+    assert_true(json_double(json_get(q4, "error_mean"), &error) && error > 0.05 && error < 0.08);
+    assert_true(json_get(q4, "worst")->text.len > 0);
+}
+
+static void the_table_is_in_both_languages(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text, "--type", "q5_0"), EXIT_OK);
+    assert_non_null(strstr(f.out.data, "  Q5_0          22"));
+    assert_non_null(strstr(f.out.data, "total: "));
+    assert_int_equal(RUN(LANG_ZH, "quantize", f.source, f.text, "--type", "q5_0"), EXIT_OK);
+    assert_non_null(strstr(f.out.data, "合计："));
+}
+
+static void the_vision_part_can_be_named(void **state)
+{
+    (void)state;
+    char other[128];
+    snprintf(other, sizeof other, "%s/eyes.gguf", f.dir);
+    remove(f.vision);
+    assert_int_equal(
+        RUN(LANG_EN, "quantize", f.source, f.text, "--type", "q8_0", "--mmproj-out", other),
+        EXIT_OK);
+    assert_false(file_exists(f.vision));
+    assert_int_equal(RUN(LANG_EN, "check", f.text, "--mmproj", other), EXIT_OK);
+    remove(other);
+}
+
+static void faults_have_their_codes(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    remove(f.text);
+    getrlimit(RLIMIT_FSIZE, &before);
+    const struct rlimit small = {250000, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const int code = RUN(LANG_ZH, "quantize", f.source, f.text, "--type", "q8_0", "--json");
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(code, EXIT_FAULT);
+    const struct json *root = parse();
+    assert_true(str_is(json_get(root, "code")->text, "unwritable"));
+    assert_true(str_ends(json_get(root, "message")->text, "。"));
+    assert_false(file_exists(f.text));
+    assert_int_equal(RUN(LANG_EN, "quantize", "/nowhere", f.text, "--type", "q8_0"), EXIT_USAGE);
+}
+
+static void wrong_usage_exits_2(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text), EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text, "--type", "q3_k"), EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text, "--type", "iq4_nl"), EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, "--type", "q8_0"), EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.dir, "--type", "q8_0"), EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "check", f.source, f.text), EXIT_USAGE);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    buf_init(&f.out, 1 << 20);
+    arena_init(&f.arena, 16 << 20);
+    snprintf(f.source, sizeof f.source, "%s/tests/golden/models/tiny-c", getenv("QVL_SOURCE_ROOT"));
+    strcpy(f.dir, "/tmp/qvl-quantize-XXXXXX");
+    if (!mkdtemp(f.dir))
+        return -1;
+    snprintf(f.text, sizeof f.text, "%s/tiny.gguf", f.dir);
+    snprintf(f.vision, sizeof f.vision, "%s/mmproj-tiny.gguf", f.dir);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    buf_release(&f.out);
+    arena_release(&f.arena);
+    remove(f.text);
+    remove(f.vision);
+    return rmdir(f.dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_generates_a_token),
+        cmocka_unit_test(json_has_every_tensor),
+        cmocka_unit_test(the_table_is_in_both_languages),
+        cmocka_unit_test(the_vision_part_can_be_named),
+        cmocka_unit_test(faults_have_their_codes),
+        cmocka_unit_test(wrong_usage_exits_2),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
