@@ -13,6 +13,9 @@ __attribute__((format(printf, 3, 0))) static void format_cut(char *out, size_t s
     const int n = vsnprintf(out, size, format, args);
     if (n >= 0 && (size_t)n >= size)
         out[utf8_floor(out, size - 1)] = '\0';
+    for (char *c = out; *c; c++) /* names out of files and requests must not drive a terminal */
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = '?';
 }
 
 void reason_set(struct reason *why, const char *code, const char *en, const char *zh, ...)

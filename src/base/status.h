@@ -33,7 +33,7 @@ struct reason {
 
 /* Sets code and message. `en` and `zh` are printf formats that take the same arguments in the same
  * order (Chinese may use %n$ positions only if English does). Over-long text is cut at a character
- * boundary. Clears hint and subject. */
+ * boundary, control characters become '?'. Clears hint and subject. */
 void reason_set(struct reason *why, const char *code, const char *en, const char *zh, ...)
     __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
 

@@ -37,6 +37,17 @@ static void cuts_long_text_between_characters(void **state)
     }
 }
 
+static void shows_no_control_characters(void **state)
+{
+    (void)state;
+    struct reason why;
+    reason_set(&why, "x", "no %s", "没有 %s", "a\033[2Jb\n\177");
+    reason_subject(&why, "%s", "t\tu");
+    assert_string_equal(why.message[LANG_EN], "no a?[2Jb??");
+    assert_string_equal(why.message[LANG_ZH], "没有 a?[2Jb??");
+    assert_string_equal(why.subject, "t?u");
+}
+
 static void reads_language_names(void **state)
 {
     (void)state;
@@ -55,6 +66,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(speaks_both_languages),
         cmocka_unit_test(cuts_long_text_between_characters),
+        cmocka_unit_test(shows_no_control_characters),
         cmocka_unit_test(reads_language_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
