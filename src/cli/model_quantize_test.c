@@ -1,8 +1,11 @@
 #include "base/test.h"
 #include "cli/model.h"
+#include "engine/decoder.h"
+#include "engine/prompt.h"
 #include "os/file.h"
 #include "json/json.h"
 
+#include <math.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -58,6 +61,83 @@ static void every_type_generates_a_token(void **state)
             EXIT_OK);
         assert_int_equal(RUN(LANG_EN, "check", f.text), EXIT_OK);
         assert_non_null(strstr(f.out.data, "model loaded: tiny, 1.82 M parameters"));
+    }
+}
+
+enum { VOCAB = 1600, TOKENS_MAX = 64 };
+
+/* The logits after one text. */
+static void logits_of(const char *path, const char *mmproj, float out[VOCAB])
+{
+    struct model *model;
+    struct compute *compute;
+    struct kv_cache *cache;
+    struct decoder *decoder;
+    struct prompt_input prompt;
+    struct decoder_row rows[TOKENS_MAX];
+    uint32_t list[TOKENS_MAX / KV_PAGE_TOKENS];
+    struct kv_pages pages = {.list = list, .cap = ARRAY_LEN(list)};
+    const struct compute_limits limits = {.max_rows = TOKENS_MAX, .max_cols = 4096};
+    const struct decoder_limits batch = {.rows = TOKENS_MAX, .logits_rows = 1};
+    const struct model_options exact = {.mmproj = mmproj, .exact = true};
+    assert_false(model_load(path, &exact, &model, NULL) ||
+                 compute_create(2, limits, &compute, NULL));
+    const struct text_config *config = &model->config.text;
+    assert_false(kv_cache_create(config, KV_F32, ARRAY_LEN(list), &cache, NULL));
+    assert_false(decoder_create(model, compute, cache, batch, &decoder, NULL));
+    assert_false(prompt_build_text(model, STR("Hello, 你好 world"), false, &prompt, NULL));
+    const int32_t n = (int32_t)prompt.tokens.count;
+    assert_true(n > 0 && n <= TOKENS_MAX && kv_pages_grow(cache, &pages, (uint32_t)n));
+    for (int32_t i = 0; i < n; i++)
+        rows[i] = (struct decoder_row){.token = prompt.tokens.ids[i],
+                                       .position = {i, i, i},
+                                       .pages = &pages,
+                                       .index = (uint32_t)i,
+                                       .wants_logits = i + 1 == n};
+    memcpy(out, decoder_forward(decoder, rows, (size_t)n), VOCAB * sizeof *out);
+    kv_pages_release(cache, &pages);
+    prompt_input_release(&prompt);
+    decoder_destroy(decoder);
+    kv_cache_destroy(cache);
+    compute_destroy(compute);
+    model_destroy(model);
+}
+
+static double cosine(const float *a, const float *b)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < VOCAB; i++) {
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+static double apart_from(const float *wanted, const char *path, const char *mmproj)
+{
+    float got[VOCAB];
+    logits_of(path, mmproj, got);
+    return 1 - cosine(wanted, got);
+}
+
+/* Formats that keep the weights keep the logits. The others move them about as far as the files of
+ * the reference, whose scales are those of ggml's plain quantisers. */
+static void logits_stay_near(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"f32", "f16", "bf16", "Q8_0", "Q5_0", "Q6_K"};
+    float wanted[VOCAB];
+    char reference[640], mmproj[640];
+    logits_of(f.source, NULL, wanted);
+    snprintf(mmproj, sizeof mmproj, "%s/gguf/mmproj-F16.gguf", f.source);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text, "--type", types[i]), EXIT_OK);
+        const double apart = apart_from(wanted, f.text, NULL);
+        snprintf(reference, sizeof reference, "%s/gguf/tiny-c-%s.gguf", f.source, types[i]);
+        const double bound = types[i][0] == 'Q' ? apart_from(wanted, reference, mmproj) : 1e-9;
+        if (!(apart <= 1.1 * bound))
+            fail_msg("%s: 1 - cosine is %g", types[i], apart);
     }
 }
 
@@ -164,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_generates_a_token),
+        cmocka_unit_test(logits_stay_near),
         cmocka_unit_test(json_has_every_tensor),
         cmocka_unit_test(the_table_is_in_both_languages),
         cmocka_unit_test(the_vision_part_can_be_named),
