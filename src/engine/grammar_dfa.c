@@ -60,47 +60,58 @@ void dfa_add_text(struct dfa_builder *b, struct str text)
         b->marks[state] |= DFA_ACCEPTS;
 }
 
-/* Sets live[s] for every state that reaches acceptance: backwards along `from` lists. */
+static bool is_new_edge(const struct dfa_builder *b, uint32_t state, uint32_t byte)
+{
+    const uint16_t *row = b->rows[state];
+    return row[byte] != DFA_DEAD && (byte == 0 || row[byte] != row[byte - 1]);
+}
+
+/* The edges backwards: those into state t come from sources[first[t] … first[t + 1]). */
+struct back_edges {
+    uint32_t *first;
+    uint16_t *sources;
+};
+
+static bool find_back_edges(const struct dfa_builder *b, struct back_edges *out)
+{
+    size_t count = 0;
+    out->first = calloc(b->count + 2, sizeof *out->first);
+    for (uint32_t s = 0; s < b->count && out->first; s++)
+        for (uint32_t byte = 0; byte < 256; byte++)
+            if (is_new_edge(b, s, byte)) {
+                out->first[b->rows[s][byte] + 2]++;
+                count++;
+            }
+    out->sources = malloc((count + 1) * sizeof *out->sources);
+    if (!out->first || !out->sources)
+        return false;
+    for (uint32_t s = 0; s < b->count; s++)
+        out->first[s + 2] += out->first[s + 1];
+    for (uint32_t s = 0; s < b->count; s++) /* moves each start to the next one's */
+        for (uint32_t byte = 0; byte < 256; byte++)
+            if (is_new_edge(b, s, byte))
+                out->sources[out->first[b->rows[s][byte] + 1]++] = (uint16_t)s;
+    return true;
+}
+
+/* Sets live[s] for every state that reaches acceptance. */
 static bool find_live(const struct dfa_builder *b, bool *live)
 {
-    size_t edges = 0;
-    for (uint32_t s = 0; s < b->count; s++)
-        for (uint32_t byte = 0; byte < 256; byte++)
-            edges += b->rows[s][byte] != DFA_DEAD &&
-                     (byte == 0 || b->rows[s][byte] != b->rows[s][byte - 1]);
-    uint32_t *first = calloc(b->count + 2, sizeof *first);
-    uint16_t *sources = malloc((edges + 1) * sizeof *sources);
+    struct back_edges edges = {0};
     uint16_t *queue = malloc((b->count + 1) * sizeof *queue);
-    const bool ok = first && sources && queue;
-    if (ok) {
-        for (int pass = 0; pass < 2; pass++) { /* count, then place */
-            for (uint32_t s = 0; s < b->count; s++) {
-                for (uint32_t byte = 0; byte < 256; byte++) {
-                    const uint16_t to = b->rows[s][byte];
-                    if (to == DFA_DEAD || (byte > 0 && to == b->rows[s][byte - 1]))
-                        continue;
-                    if (pass == 0)
-                        first[to + 2]++;
-                    else
-                        sources[first[to + 1]++] = (uint16_t)s;
-                }
+    const bool ok = find_back_edges(b, &edges) && queue;
+    uint32_t queued = 0;
+    for (uint32_t s = 0; s < b->count && ok; s++)
+        if ((live[s] = b->marks[s] & DFA_ACCEPTS))
+            queue[queued++] = (uint16_t)s;
+    for (uint32_t at = 0; at < queued; at++)
+        for (uint32_t i = edges.first[queue[at]]; i < edges.first[queue[at] + 1]; i++)
+            if (!live[edges.sources[i]]) {
+                live[edges.sources[i]] = true;
+                queue[queued++] = edges.sources[i];
             }
-            for (uint32_t s = 0; s < b->count && pass == 0; s++)
-                first[s + 2] += first[s + 1];
-        }
-        uint32_t queued = 0;
-        for (uint32_t s = 0; s < b->count; s++)
-            if ((live[s] = b->marks[s] & DFA_ACCEPTS))
-                queue[queued++] = (uint16_t)s;
-        for (uint32_t at = 0; at < queued; at++)
-            for (uint32_t i = first[queue[at]]; i < first[queue[at] + 1]; i++)
-                if (!live[sources[i]]) {
-                    live[sources[i]] = true;
-                    queue[queued++] = sources[i];
-                }
-    }
-    free(first);
-    free(sources);
+    free(edges.first);
+    free(edges.sources);
     free(queue);
     return ok;
 }
@@ -133,22 +144,29 @@ static uint16_t target(const struct dfa_builder *b, const uint16_t *numbers, uin
     return to == DFA_DEAD ? DFA_DEAD : numbers[to];
 }
 
+static bool same_column(const struct dfa_builder *b, const uint16_t *numbers, const uint16_t *order,
+                        uint32_t count, uint32_t x, uint32_t y)
+{
+    uint32_t s = 0;
+    while (s < count && target(b, numbers, order[s], x) == target(b, numbers, order[s], y))
+        s++;
+    return s == count;
+}
+
 /* Bytes that no state tells apart share a class; representatives[c] is one byte of class c. */
 static uint32_t find_classes(const struct dfa_builder *b, const uint16_t *numbers,
                              const uint16_t *order, uint32_t count, uint8_t classes[256],
                              uint8_t representatives[256])
 {
-    uint32_t found = 0;
+    uint32_t hashes[256], found = 0;
     for (uint32_t byte = 0; byte < 256; byte++) {
+        hashes[byte] = 2166136261u;
+        for (uint32_t s = 0; s < count; s++)
+            hashes[byte] = (hashes[byte] ^ target(b, numbers, order[s], byte)) * 16777619u;
         uint32_t c = 0;
-        for (; c < found; c++) {
-            uint32_t s = 0;
-            while (s < count && target(b, numbers, order[s], byte) ==
-                                    target(b, numbers, order[s], representatives[c]))
-                s++;
-            if (s == count)
-                break;
-        }
+        while (c < found && (hashes[byte] != hashes[representatives[c]] ||
+                             !same_column(b, numbers, order, count, byte, representatives[c])))
+            c++;
         if (c == found)
             representatives[found++] = (uint8_t)byte;
         classes[byte] = (uint8_t)c;
@@ -180,7 +198,7 @@ static enum status write_tables(const struct dfa_builder *b, const uint16_t *num
 
 enum status dfa_builder_finish(struct dfa_builder *b, struct arena *arena, struct dfa *out)
 {
-    *out = (struct dfa){0};
+    *out = (struct dfa){.work = (uint64_t)b->count * 1024};
     if (b->no_memory || b->too_large)
         return b->no_memory ? STATUS_NO_MEMORY : STATUS_LIMIT;
     bool *live = calloc(b->count + 1, sizeof *live);

@@ -18,6 +18,7 @@ struct dfa {
     uint8_t classes[256]; /* byte → class */
     uint16_t *next;       /* [state_count][class_count]; DFA_DEAD: no way on */
     uint8_t *marks;       /* [state_count] DFA_… */
+    uint64_t work;        /* what making it cost, in steps of some nanoseconds */
 };
 
 enum {

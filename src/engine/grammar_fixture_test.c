@@ -40,9 +40,10 @@ enum status grammar_from_text(const char *schema, struct grammar **out, struct r
     arena_init(&arena, 16 << 20);
     enum status status =
         json_parse(text, strlen(text), (struct json_limits){0}, &arena, &root, why);
-    if (status)
+    if (status == STATUS_INVALID)
         fail_msg("%s: %s", schema, why->message[LANG_EN]);
-    status = json_schema_compile(root, "schema", out, why);
+    if (!status)
+        status = json_schema_compile(root, "schema", out, why);
     arena_release(&arena);
     return status;
 }

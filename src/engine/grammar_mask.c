@@ -228,6 +228,8 @@ static const struct pattern_mask *pattern_entry(struct mask *m, const struct dfa
 static bool fill_pattern(struct mask *m, struct grammar_state *s, const struct frame *f)
 {
     const struct dfa *dfa = &s->grammar->nodes[f->node].dfa;
+    if (m->patterns++ >= MASK_CACHE_ENTRIES)
+        return true;
     const struct pattern_mask *p = pattern_entry(m, dfa, f->node, f->state);
     if (!p)
         return false;
@@ -267,6 +269,7 @@ void mask_fill(struct mask *m, struct grammar_state *s)
 {
     const uint32_t heads = s->head_count, frames = s->frame_count;
     memset(m->bits, 0, m->words * sizeof *m->bits);
+    m->patterns = 0;
     add_tokens(m, s, heads);
     /* The heads that are left take the long way together, as a list of their own. */
     uint32_t others = 0;

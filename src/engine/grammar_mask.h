@@ -4,6 +4,8 @@
 #include "engine/grammar_state.h"
 #include "engine/grammar_vocabulary.h"
 
+/* So many patterns count at once: of more alternatives the others are given up for this token, so
+ * that no schema makes a token last long. */
 enum { MASK_CACHE_ENTRIES = 32 };
 
 /* What one state of a pattern's automaton allows as far as it goes: tokens that stay inside, and
@@ -30,6 +32,7 @@ struct mask {
     uint32_t forbidden_count, forbidden_cap;
     struct pattern_mask cache[MASK_CACHE_ENTRIES];
     uint32_t oldest;
+    uint32_t patterns; /* looked at for this token */
 };
 
 MUST_CHECK enum status mask_init(struct mask *mask, const struct grammar_vocabulary *vocabulary,

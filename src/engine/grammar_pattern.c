@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum { PATTERN_STATES_MAX = 8192, COUNTED_STATES_MAX = 16384, SLOTS = 32768 };
-#define WORK_MAX 50000000u /* visits of states: a second at most */
+#define WORK_MAX 20000000u /* visits of states: some 0.1 s */
 
 /* Sets of states that the automaton can be in at once; set k is state k of the result. */
 struct subsets {
@@ -168,6 +168,7 @@ static enum status build(const struct nfa *nfa, struct arena *arena, struct dfa 
     dfa_builder_init(&s->builder, PATTERN_STATES_MAX);
     determinise(s);
     const enum status status = dfa_builder_finish(&s->builder, arena, out);
+    out->work += s->work;
     dfa_builder_release(&s->builder);
     free(s->members);
     free(s->seen);
@@ -241,6 +242,7 @@ enum status pattern_dfa(struct str pattern, struct length_range length, struct a
         *out = plain;
         if (plain.state_count > 0)
             status = limit_length(&plain, length, arena, out);
+        out->work += plain.work;
     }
     if (status == STATUS_NO_MEMORY)
         return reason_no_memory(why, sizeof(struct subsets));

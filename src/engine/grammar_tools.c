@@ -2,7 +2,7 @@
 #include "engine/json_schema_compiler.h"
 #include "json/writer.h"
 
-enum { NAME_BYTES = 1024 };
+enum { NAME_BYTES = 256 };
 
 static enum status add_sequence(struct grammar *grammar, const struct part *parts, uint32_t count,
                                 uint32_t *out, struct reason *why)
@@ -23,22 +23,20 @@ static enum status spell_head(struct grammar *grammar, const struct grammar_tool
 {
     struct buf text;
     struct json_writer w;
-    buf_init(&text, NAME_BYTES);
+    if (tool->name.len > NAME_BYTES) {
+        reason_set(why, "invalid_value", "The name of a tool is longer than %d bytes.",
+                   "工具名称超过 %d 字节。", NAME_BYTES);
+        return STATUS_LIMIT;
+    }
+    buf_init(&text, 6 * NAME_BYTES + 64); /* six bytes an escape */
     buf_puts(&text, "\n{\"name\": ");
     json_writer_init(&w, &text);
     json_string(&w, tool->name);
     buf_puts(&text, ", \"arguments\": ");
-    enum status status = STATUS_OK;
-    if (text.failed) {
-        reason_set(why, "invalid_value", "The name of a tool is too long.", "工具名称过长。");
-        status = STATUS_LIMIT;
-    } else {
-        *out = (struct str){arena_strdup(&grammar->arena, buf_str(&text)), text.len};
-        if (!out->ptr)
-            status = reason_no_memory(why, text.len);
-    }
+    *out =
+        (struct str){text.failed ? NULL : arena_strdup(&grammar->arena, buf_str(&text)), text.len};
     buf_release(&text);
-    return status;
+    return out->ptr ? STATUS_OK : reason_no_memory(why, NAME_BYTES);
 }
 
 static struct part marker(const struct grammar *grammar, uint32_t which, struct str text)

@@ -269,7 +269,7 @@ static enum status compile(struct compiler *c, bool object, uint32_t *root)
         const struct job job = c->jobs[i]; /* a copy: filling adds jobs */
         status = fill(c, &job);
     }
-    return !status && c->no_memory ? reason_no_memory(c->why, ARENA_BYTES) : status;
+    return c->no_memory ? reason_no_memory(c->why, ARENA_BYTES) : status; /* whatever came of it */
 }
 
 enum status schema_compile_into(struct grammar *grammar, const struct json *schema,

@@ -79,6 +79,9 @@ MUST_CHECK enum status schema_resolve(struct compiler *c, const struct place *re
 /* Counts work; false (with a reason) beyond what one schema may cost. */
 MUST_CHECK enum status schema_work(struct compiler *c, uint64_t steps);
 
+/* Counts what making an automaton cost. */
+MUST_CHECK enum status schema_work_of(struct compiler *c, const struct dfa *dfa);
+
 /* json_schema.c */
 
 /* Compiles into a grammar that has other parts too; *root is the schema's node. object: it must be

@@ -2,7 +2,7 @@
 #include "engine/json_schema_compiler.h"
 #include "json/writer.h"
 
-enum { PREFIX_MAX = 1000, PROPERTIES_MAX = 1000, ALL_PROPERTIES_MAX = 20000, KEY_BYTES = 4096 };
+enum { PREFIX_MAX = 1000, PROPERTIES_MAX = 1000, ALL_PROPERTIES_MAX = 20000, KEY_BYTES = 1024 };
 
 /* What the value at one index must satisfy: of each conjunct the prefix schema, else `items`.
  * index UINT32_MAX: behind all prefixes. */
@@ -144,13 +144,15 @@ static enum status spell_key(struct compiler *c, struct str name, struct str *ou
 {
     struct buf text;
     struct json_writer w;
-    buf_init(&text, KEY_BYTES);
+    if (name.len > KEY_BYTES)
+        return schema_refuse(c, c->document, "has a property whose name is too long",
+                             "含有名称过长的属性");
+    buf_init(&text, 6 * KEY_BYTES + 2); /* six bytes an escape */
     json_writer_init(&w, &text);
     json_string(&w, name);
     enum status status = STATUS_OK;
     if (text.failed) {
-        status = schema_refuse(c, c->document, "has a property whose name is too long",
-                               "含有名称过长的属性");
+        status = reason_no_memory(c->why, KEY_BYTES);
     } else {
         *out = (struct str){
             arena_strdup(&c->grammar->arena, str_slice(buf_str(&text), 1, text.len)), text.len - 1};

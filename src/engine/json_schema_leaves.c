@@ -77,7 +77,8 @@ enum status schema_fill_number(struct compiler *c, const struct job *job, uint32
         return status;
     struct grammar_node *n = &c->grammar->nodes[node];
     n->kind = NODE_DFA;
-    return no_dfa(c, job, number_dfa(&range, &c->grammar->arena, &n->dfa));
+    status = no_dfa(c, job, number_dfa(&range, &c->grammar->arena, &n->dfa));
+    return status ? status : schema_work_of(c, &n->dfa);
 }
 
 /* The strongest minimum and maximum of a keyword pair. */
@@ -131,7 +132,7 @@ static enum status fill_pattern(struct compiler *c, const struct place *pattern,
         pattern_dfa(pattern->json->text, length, &c->grammar->arena, &n->dfa, c->why);
     if (status == STATUS_INVALID || status == STATUS_LIMIT)
         schema_blame(c, pattern);
-    return status;
+    return status ? status : schema_work_of(c, &n->dfa);
 }
 
 enum status schema_fill_string(struct compiler *c, const struct job *job, uint32_t node)

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { WORK_MAX = 20000000 };
+enum { WORK_MAX = 20000000 }; /* one or two seconds at most */
 
 const struct place *place_child(struct compiler *c, const struct place *parent,
                                 const struct json *json, uint32_t index)
@@ -65,6 +65,11 @@ enum status schema_work(struct compiler *c, uint64_t steps)
     c->work += steps;
     return c->work <= WORK_MAX ? STATUS_OK
                                : schema_refuse(c, c->document, "is too complex", "过于复杂");
+}
+
+enum status schema_work_of(struct compiler *c, const struct dfa *dfa)
+{
+    return schema_work(c, dfa->work / 8);
 }
 
 enum value_kind {

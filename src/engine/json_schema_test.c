@@ -375,6 +375,7 @@ static void test_refusals(void **state)
         {"{'enum':['a'],'type':'integer'}", "schema", "No value"},
         {"{'type':'object','required':['a'],'properties':{'a':false}}", "schema", "No value"},
         {"{'enum':['a'],'pattern':'a'}", "schema.pattern", "beside enum"},
+        {"{'const':[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", "schema", "too large"},
         {"{'const':{'a':1},'properties':{}}", "schema.properties", "beside enum"},
         {"{'oneOf':[{'type':'integer'},{'type':'number'}]}", "schema.oneOf", "both"},
         {"{'oneOf':[{},{'type':'null'}]}", "schema.oneOf", "both"},

@@ -2,7 +2,8 @@
 #include "engine/json_schema_compiler.h"
 #include "json/writer.h"
 
-enum { VALUE_BYTES_MAX = 1 << 20, VALUE_STATES_MAX = 16384, VALUE_DEPTH_MAX = 16 };
+/* A value that fills the automaton alone is too large; an escape has six bytes. */
+enum { VALUE_STATES_MAX = 16384, VALUE_BYTES_MAX = 8 * VALUE_STATES_MAX, VALUE_DEPTH_MAX = 16 };
 
 const struct conjunct *schema_values(const struct conjunct *list, uint32_t count)
 {
@@ -75,14 +76,25 @@ bool schema_values_equal(const struct json *a, const struct json *b)
     return !x && !y;
 }
 
-static void write_value(struct buf *out, const struct json *value, int depth)
+/* About as many bytes as are written, escapes aside; SIZE_MAX if it nests too deep. */
+static size_t size_of(const struct json *value, int depth)
+{
+    size_t size = value->key.len + value->text.len + 2;
+    if (depth > VALUE_DEPTH_MAX)
+        return SIZE_MAX;
+    JSON_EACH(child, value) {
+        const size_t its = size_of(child, depth + 1);
+        if (its > VALUE_STATES_MAX)
+            return SIZE_MAX;
+        size += its;
+    }
+    return size;
+}
+
+static void write_value(struct buf *out, const struct json *value)
 {
     struct json_writer w;
     json_writer_init(&w, out);
-    if (depth > VALUE_DEPTH_MAX)
-        out->failed = true;
-    if (out->failed)
-        return;
     switch (value->type) {
     case JSON_NULL: json_null(&w); return;
     case JSON_BOOL: json_bool(&w, value->truth); return;
@@ -101,7 +113,7 @@ static void write_value(struct buf *out, const struct json *value, int depth)
             json_string(&w, child->key);
             buf_putc(out, ':');
         }
-        write_value(out, child, depth + 1);
+        write_value(out, child);
     }
     buf_putc(out, object ? '}' : ']');
 }
@@ -184,12 +196,14 @@ static enum status add_value(void *arg, const struct json *value)
     if (status || !keeps || !(types.allowed & schema_type_of(value)))
         return status;
     status = check_neighbours(adding->c, adding->job, value);
-    buf_clear(&adding->text);
-    write_value(&adding->text, value, 0);
-    if (adding->text.failed)
+    if (size_of(value, 0) > VALUE_STATES_MAX) {
         adding->builder.too_large = true;
-    else
-        dfa_add_text(&adding->builder, buf_str(&adding->text));
+        return status;
+    }
+    buf_clear(&adding->text);
+    write_value(&adding->text, value);
+    adding->builder.no_memory = adding->builder.no_memory || adding->text.failed;
+    dfa_add_text(&adding->builder, buf_str(&adding->text));
     return status;
 }
 
@@ -211,6 +225,8 @@ enum status schema_fill_values(struct compiler *c, const struct job *job)
         else if (status)
             status = reason_no_memory(c->why, VALUE_BYTES_MAX);
     }
+    if (!status)
+        status = schema_work_of(c, &node->dfa);
     dfa_builder_release(&adding.builder);
     buf_release(&adding.text);
     return status;
