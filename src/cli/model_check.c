@@ -1,34 +1,15 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "cli/model.h"
+#include "cli/progress.h"
 #include "engine/engine.h"
 #include "json/writer.h"
 
 #include <pthread.h>
 
-/* Smaller ones load before anybody wonders. */
-#define LARGE_BYTES ((uint64_t)1 << 28)
-
-struct progress {
-    const struct cli *cli;
-    bool moving; /* a terminal: one line that changes */
-    bool shown;
-};
-
 static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
-    struct progress *p = arg;
-    if (total < LARGE_BYTES || p->cli->verbosity < 0 || (p->shown && !p->moving))
-        return;
-    char size[32];
-    model_format_bytes(total, size);
-    const char *text = cli_text(p->cli, "loading", "正在加载");
-    if (p->moving)
-        fprintf(stderr, "\r%s %s: %3.0f %%%s", text, size, 100.0 * (double)done / (double)total,
-                done == total ? "\n" : "");
-    else
-        fprintf(stderr, "%s %s\n", text, size);
-    p->shown = true;
+    progress_update(arg, done, total);
 }
 
 /* The end of the one sequence, told by the scheduler's thread. */
@@ -146,13 +127,16 @@ static void print_text(const struct cli *cli, const struct findings *f)
 
 int model_check(const struct cli *cli, const char *path, const char *mmproj, bool json)
 {
-    struct progress progress = {cli, cli_colors(cli, stderr), false};
+    struct progress progress;
+    progress_begin(&progress, cli, cli_text(cli, "loading", "正在加载"));
     struct model *model;
     struct reason why;
     const int64_t begin = clock_ns(&clock_system);
     const struct model_options options = {
         .mmproj = mmproj, .progress = show_progress, .arg = &progress};
-    if (model_load(path, &options, &model, &why) != STATUS_OK)
+    const enum status loading = model_load(path, &options, &model, &why);
+    progress_end(&progress);
+    if (loading != STATUS_OK)
         return model_report_fault(cli, path, &why, json);
     const int64_t loaded = clock_ns(&clock_system);
     const enum status status = generate_token(model, &why);
