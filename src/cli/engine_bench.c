@@ -48,8 +48,8 @@ static enum status load(struct bench *b, int threads, struct reason *why)
         status = pool_create(threads, &pool, why);
         if (status != STATUS_OK)
             return status;
-        status =
-            synthetic_create(plan->shape, plan->quantize, plan->layers, pool, &b->synthetic, why);
+        status = synthetic_create(plan->shape, plan->quantize, plan->layers, plan->image_width > 0,
+                                  pool, &b->synthetic, why);
         pool_destroy(pool);
         b->model = &b->synthetic.model;
         b->out->weights_bytes = b->synthetic.weight_bytes;

@@ -28,7 +28,8 @@ struct maker {
     struct synthetic *out;
     struct random random;
     enum dtype main, rich; /* rich: of the matrices that mixed files keep better */
-    size_t used;           /* bytes of the mapping */
+    bool vision;
+    size_t used; /* bytes of the mapping */
     bool failed;
 };
 
@@ -232,7 +233,8 @@ static void make(struct maker *maker)
     out->model.weights.parameters = 0;
     make_text(maker);
     out->weight_bytes = maker->used;
-    make_vision(maker);
+    if (maker->vision)
+        make_vision(maker);
 }
 
 static bool map_file(struct synthetic *out, size_t bytes)
@@ -265,11 +267,11 @@ static const struct shape *find_shape(const char *name)
     return NULL;
 }
 
-enum status synthetic_create(const char *shape, const char *type, uint32_t layers,
+enum status synthetic_create(const char *shape, const char *type, uint32_t layers, bool vision,
                              struct pool *pool, struct synthetic *out, struct reason *why)
 {
     *out = (struct synthetic){0};
-    struct maker maker = {.out = out};
+    struct maker maker = {.out = out, .vision = vision};
     const struct shape *s = find_shape(shape);
     if (!s || !find_type(type, &maker.main))
         return refuse(why, s ? type : shape);

@@ -18,9 +18,9 @@ struct synthetic {
 };
 
 /* "qwen3-vl-2b", "-4b", "-8b", "-32b"; "f32", "f16", "bf16", or a block dtype's name in lower case;
- * "q4_k" and "q5_k" mix in Q6_K as llama.cpp's _M files do. layers 0: all. The vision tower is
- * BF16. Codes: invalid_value memory_full. */
+ * "q4_k" and "q5_k" mix in Q6_K as llama.cpp's _M files do. layers 0: all. vision: with a vision
+ * tower, in BF16. Codes: invalid_value memory_full. */
 MUST_CHECK enum status synthetic_create(const char *shape, const char *type, uint32_t layers,
-                                        struct pool *pool, struct synthetic *out,
+                                        bool vision, struct pool *pool, struct synthetic *out,
                                         struct reason *why);
 void synthetic_release(struct synthetic *synthetic);
