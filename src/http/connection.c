@@ -3,12 +3,8 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
-static const char *const state_names[] = {"idle",  "head",   "body",  "answer",
-                                          "flush", "linger", "closed"};
-
 void connection_set_state(struct connection *c, enum connection_state state)
 {
-    _Static_assert(ARRAY_LEN(state_names) == CONNECTION_CLOSED + 1, "a name for every state");
     c->state = state;
     c->state_ns = (int64_t)uv_hrtime();
 }

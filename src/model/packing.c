@@ -137,8 +137,3 @@ bool packing_has(const struct packing *packing, const void *data)
             return true;
     return false;
 }
-
-uint64_t packing_bytes(const struct packing *packing)
-{
-    return packing->bytes;
-}

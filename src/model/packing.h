@@ -22,6 +22,3 @@ void packing_destroy(struct packing *packing); /* takes NULL */
 
 /* Whether the matrix that begins at `data` was packed. */
 bool packing_has(const struct packing *packing, const void *data);
-
-/* Bytes of all tiles. */
-uint64_t packing_bytes(const struct packing *packing);
