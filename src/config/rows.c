@@ -147,6 +147,15 @@ static const struct setting rows[] = {
          {"Numbers that keys and values are kept as. q8_0 takes half of f16's memory and is less "
           "exact; f32 takes twice as much.",
           "键和值的存储格式。q8_0 只占 f16 一半的内存，精度较低；f32 占两倍。"}},
+    {.path = "model.exact",
+     .type = SETTING_BOOL,
+     FIELD(model.exact, bool),
+     .fallback = "false",
+     .alias = "exact",
+     .help = {"Compute with 32-bit numbers throughout, keys and values too unless model.kv_type is "
+              "set: as exact as the reference, and several times slower.",
+              "全程使用 32 位浮点数计算（未设置 model.kv_type 时 KV "
+              "缓存也是如此）：与参考实现同样精确，但慢数倍。"}},
     {.path = "model.prefill_chunk",
      .type = SETTING_COUNT,
      FIELD(model.prefill_chunk, int64_t),

@@ -33,6 +33,7 @@ struct settings {
         int64_t max_sequences;
         int64_t kv_cache_bytes;
         enum kv_setting kv_type;
+        bool exact;            /* compute in F32 */
         int64_t prefill_chunk; /* tokens */
         struct {
             int64_t min_pixels, max_pixels; /* -1: as the checkpoint says */

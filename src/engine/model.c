@@ -31,7 +31,7 @@ static enum status pack(struct model *model, struct readying *r, struct reason *
 {
     struct kernels kernels;
     kernels_select(&kernels);
-    if (r->options->exact || !kernels.integer)
+    if (model->exact || !kernels.integer)
         return STATUS_OK;
     struct pool *pool;
     enum status status = pool_create(cpu_usable_cores(), &pool, why);
@@ -91,6 +91,7 @@ enum status model_load(const char *path, const struct model_options *options, st
     if (status == STATUS_OK)
         status = check_heads(model, path, why);
     if (status == STATUS_OK) {
+        model->exact = readying.options->exact;
         readying.total = checkpoint_bytes(model->checkpoint);
         status = pack(model, &readying, why);
     }

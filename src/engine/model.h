@@ -8,7 +8,7 @@ typedef void model_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 struct model_options {
     const char *mmproj; /* see model_open */
-    bool exact; /* block-quantised weights stay as they are, and are multiplied by way of F32 */
+    bool exact; /* the engine computes in F32: weights stay as they are, their values are used */
     model_progress_fn *progress;
     void *arg; /* of progress */
 };

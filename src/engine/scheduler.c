@@ -60,6 +60,8 @@ static enum status create_parts(struct scheduler *s, struct reason *why)
         return reason_no_memory(why, rows * sizeof *s->rows);
     enum status status = compute_create(o->threads, limits_of(s->model, rows), &s->compute, why);
     if (status == STATUS_OK)
+        compute_set_exact(s->compute, s->model->exact);
+    if (status == STATUS_OK)
         status = kv_cache_create(&s->model->config.text, o->kv_type, o->kv_pages, &s->cache, why);
     if (status == STATUS_OK)
         status = image_cache_create(o->image_cache_bytes, &s->images, why);

@@ -84,6 +84,11 @@ struct pool *compute_pool(struct compute *compute)
     return compute->pool;
 }
 
+void compute_set_exact(struct compute *compute, bool exact)
+{
+    compute->exact = exact;
+}
+
 void compute_set_fine_rows(struct compute *compute, size_t rows)
 {
     compute->fine_rows = rows;

@@ -19,6 +19,7 @@ struct compute {
     struct pool *pool;
     struct compute_limits limits;
     size_t fine_rows;      /* see compute_set_fine_rows */
+    bool exact;            /* see compute_set_exact */
     float *packed_x;       /* panels of X: (max_rows + GEMM_MR_MAX) · max_cols */
     float *scratch;        /* threads × scratch_floats, each 64-byte aligned */
     size_t scratch_floats; /* of one thread */

@@ -9,6 +9,8 @@
 #include "kernels/kernels.h"
 #include "os/pool.h"
 
+#include <stdbool.h>
+
 struct compute;
 
 struct compute_limits {
@@ -22,6 +24,11 @@ MUST_CHECK enum status compute_create(int threads, struct compute_limits limits,
 void compute_destroy(struct compute *compute); /* takes NULL */
 const struct kernels *compute_kernels(const struct compute *compute);
 struct pool *compute_pool(struct compute *compute);
+
+/* Whether every product is that of the weights' F32 values with F32 activations, whatever faster
+ * arithmetic the processor has. At first: no. Matrices with tiles are the caller's business: it
+ * makes none. */
+void compute_set_exact(struct compute *compute, bool exact);
 
 /* How matrices with tiles are multiplied from now on: the first `rows` rows of x finely, within
  * 5e-5 of the exact product, the others fast, with about 1 % of noise. At first: all finely. Either

@@ -16,6 +16,13 @@ static enum kv_type kv_type_of(enum kv_setting setting)
     return types[setting];
 }
 
+/* Exact runs keep exact keys and values, unless another type was asked for. */
+static enum kv_type kv_type_for(const struct settings *settings)
+{
+    const bool asked = snapshot_origin(settings->snapshot, "model.kv_type")->kind != ORIGIN_DEFAULT;
+    return settings->model.exact && !asked ? KV_F32 : kv_type_of(settings->model.kv_type);
+}
+
 static struct engine_options options_of(const struct settings *settings)
 {
     const uint64_t image_cache = (uint64_t)settings->model.image.cache_bytes;
@@ -25,7 +32,7 @@ static struct engine_options options_of(const struct settings *settings)
         .max_sequences = (uint32_t)settings->model.max_sequences,
         .prefill_chunk = (uint32_t)settings->model.prefill_chunk,
         .kv_cache_bytes = (uint64_t)settings->model.kv_cache_bytes,
-        .kv_type = kv_type_of(settings->model.kv_type),
+        .kv_type = kv_type_for(settings),
         .image_cache_bytes = image_cache > 0 ? image_cache : 1, /* 0 would be the engine's usual */
     };
 }
@@ -34,8 +41,10 @@ static void load(uv_work_t *work)
 {
     struct loading *l = work->data;
     const struct engine_options options = options_of(l->service->settings);
-    const struct model_options loading = {
-        .mmproj = l->service->settings->model.mmproj, .progress = on_progress, .arg = l};
+    const struct model_options loading = {.mmproj = l->service->settings->model.mmproj,
+                                          .exact = l->service->settings->model.exact,
+                                          .progress = on_progress,
+                                          .arg = l};
     l->status = model_load(l->service->model_path, &loading, &l->model, &l->why);
     if (l->status == STATUS_OK)
         l->status = engine_create(l->model, &options, &l->engine, &l->why);
