@@ -39,22 +39,72 @@ size_t tile_strip_bytes(enum dtype dtype, size_t cols)
     return TILE_ROWS * dtype_bytes(dtype, cols);
 }
 
-/* One field of sixteen blocks, `stride` bytes apart; rows past `rows` are zero. */
-static uint8_t *pack_field(uint8_t *to, const uint8_t *blocks, size_t stride, size_t rows,
-                           struct field f)
+/* One field of sixteen blocks, `stride` bytes apart; rows past `rows` are zero. The other functions
+ * do the same for sixteen rows, fast. */
+static void pack_some(uint8_t *to, const uint8_t *from, size_t stride, size_t rows, struct field f)
 {
-    for (size_t piece = 0; piece < f.count; piece++) {
-        const uint8_t *from = blocks + f.offset + piece * f.unit;
-        for (size_t r = 0; r < TILE_ROWS; r++, to += f.unit) {
-            if (r >= rows)
-                memset(to, 0, f.unit);
-            else if (f.unit == 4)
-                memcpy(to, from + r * stride, 4);
+    for (size_t piece = 0; piece < f.count; piece++)
+        for (size_t r = 0; r < TILE_ROWS; r++, to += f.unit)
+            if (r < rows)
+                memcpy(to, from + r * stride + piece * f.unit, f.unit);
             else
-                memcpy(to, from + r * stride, f.unit);
-        }
+                memset(to, 0, f.unit);
+}
+
+static void pack_bytes(uint8_t *to, const uint8_t *from, size_t stride, size_t count)
+{
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        for (size_t piece = 0; piece < count; piece++)
+            to[piece * TILE_ROWS + r] = from[r * stride + piece];
+}
+
+static void pack_halves(uint8_t *to, const uint8_t *from, size_t stride)
+{
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        memcpy(to + 2 * r, from + r * stride, 2);
+}
+
+typedef uint32_t words __attribute__((vector_size(16)));
+
+static words load_words(const uint8_t *from)
+{
+    words w;
+    memcpy(&w, from, sizeof w);
+    return w;
+}
+
+/* Four pieces of four bytes of sixteen rows: transposes of 4 × 4. */
+static void pack_words(uint8_t *to, const uint8_t *from, size_t stride)
+{
+    for (size_t r = 0; r < TILE_ROWS; r += 4, from += 4 * stride, to += sizeof(words)) {
+        const words a = load_words(from), b = load_words(from + stride);
+        const words c = load_words(from + 2 * stride), d = load_words(from + 3 * stride);
+        const words ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        const words cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+        const words ab_end = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        const words cd_end = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        const words pieces[4] = {
+            __builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+            __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+            __builtin_shufflevector(ab_end, cd_end, 0, 1, 4, 5),
+            __builtin_shufflevector(ab_end, cd_end, 2, 3, 6, 7),
+        };
+        for (size_t piece = 0; piece < 4; piece++)
+            memcpy(to + piece * TILE_ROWS * 4, &pieces[piece], sizeof(words));
     }
-    return to;
+}
+
+static void pack_field(uint8_t *to, const uint8_t *from, size_t stride, size_t rows, struct field f)
+{
+    if (rows < TILE_ROWS || (f.unit == 4 && f.count % 4) || (f.unit == 2 && f.count > 1))
+        pack_some(to, from, stride, rows, f);
+    else if (f.unit == 1)
+        pack_bytes(to, from, stride, f.count);
+    else if (f.unit == 2)
+        pack_halves(to, from, stride);
+    else
+        for (size_t piece = 0; piece < f.count; piece += 4)
+            pack_words(to + piece * TILE_ROWS * 4, from + piece * 4, stride);
 }
 
 void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
@@ -64,8 +114,10 @@ void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
     const uint8_t *blocks = (const uint8_t *)w->data + first * row_bytes;
     uint8_t *tile = to;
     for (size_t b = 0; b < row_bytes; b += dtype_info(w->dtype)->bytes)
-        for (const struct field *f = layouts[w->dtype]; f->count; f++)
-            tile = pack_field(tile, blocks + b, row_bytes, rows, *f);
+        for (const struct field *f = layouts[w->dtype]; f->count; f++) {
+            pack_field(tile, blocks + b + f->offset, row_bytes, rows, *f);
+            tile += (size_t)TILE_ROWS * f->count * f->unit;
+        }
 }
 
 static void *take(char *memory, size_t *used, size_t bytes)
