@@ -1,7 +1,7 @@
 #include "engine/synthetic.h"
 
 #include "engine/random.h"
-#include "kernels/tile.h"
+#include "model/quantize_plan.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -28,7 +28,8 @@ struct maker {
     struct synthetic *out;
     struct random random;
     enum dtype main, rich; /* rich: of the matrices that mixed files keep better */
-    bool vision;
+    uint32_t true_layers;  /* of the shape; those made stand for them */
+    bool vision, outline;
     size_t used; /* bytes of the mapping */
     bool failed;
 };
@@ -55,13 +56,14 @@ static bool find_type(const char *name, enum dtype *out)
     return false;
 }
 
-static void configure(struct model_config *config, const struct shape *s, uint32_t layers)
+static void configure(struct model_config *config, const struct shape *s)
 {
+    *config = model_config_defaults();
     config->text = (struct text_config){
         .vocab_size = VOCABULARY,
         .hidden_size = s->hidden,
         .intermediate_size = s->intermediate,
-        .layers = layers ? layers : s->layers,
+        .layers = s->layers,
         .heads = s->heads,
         .kv_heads = 8,
         .head_dim = 128,
@@ -143,6 +145,8 @@ static struct matrix matrix(struct maker *maker, uint32_t rows, uint32_t cols, e
 
 static const float *constant(struct maker *maker, size_t n, float value)
 {
+    if (maker->outline)
+        return NULL;
     float *floats = arena_array(&maker->out->arena, n, sizeof *floats);
     for (size_t i = 0; floats && i < n; i++)
         floats[i] = value;
@@ -150,13 +154,17 @@ static const float *constant(struct maker *maker, size_t n, float value)
     return floats;
 }
 
-/* Where llama.cpp's mixed files keep the better type (specification 10.5). */
+/* Of a shape's layers, those in which mixed files keep the better type; when fewer are made, the
+ * same share of them, spread evenly. */
 static enum dtype mixed(const struct maker *maker, uint32_t layer, uint32_t layers)
 {
-    const uint32_t eighth = layers / 8;
-    const bool better =
-        layer < eighth || layer >= 7 * eighth || (layer - eighth) % 3 == 2 || eighth == 0;
-    return better ? maker->rich : maker->main;
+    const uint32_t all = maker->true_layers;
+    if (layers == all)
+        return quantize_keeps_better(layer, all) ? maker->rich : maker->main;
+    uint64_t better = 0;
+    for (uint32_t i = 0; i < all; i++)
+        better += quantize_keeps_better(i, all);
+    return (layer + 1) * better / all > layer * better / all ? maker->rich : maker->main;
 }
 
 static void make_text(struct maker *maker)
@@ -165,7 +173,7 @@ static void make_text(struct maker *maker)
     const struct text_config *c = &maker->out->model.config.text;
     const uint32_t query = c->heads * c->head_dim, key = c->kv_heads * c->head_dim;
     const enum dtype main = maker->main;
-    w->embed = matrix(maker, c->vocab_size, c->hidden_size, maker->rich, NULL);
+    w->embed = matrix(maker, c->vocab_size, c->hidden_size, c->tied ? maker->rich : main, NULL);
     w->head = c->tied ? w->embed : matrix(maker, c->vocab_size, c->hidden_size, maker->rich, NULL);
     w->final_norm.weight = constant(maker, c->hidden_size, 1);
     for (uint32_t i = 0; i < c->layers; i++) {
@@ -259,26 +267,29 @@ static bool allocate(struct synthetic *out)
     return w->layers && w->blocks;
 }
 
-static const struct shape *find_shape(const char *name)
+enum status synthetic_config(const char *shape, struct model_config *out, struct reason *why)
 {
-    for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
-        if (strcmp(shapes[i].name, name) == 0)
-            return &shapes[i];
-    return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        if (strcmp(shapes[i].name, shape) != 0)
+            continue;
+        configure(out, &shapes[i]);
+        return STATUS_OK;
+    }
+    return refuse(why, shape);
 }
 
-enum status synthetic_create(const char *shape, const char *type, uint32_t layers, bool vision,
-                             struct pool *pool, struct synthetic *out, struct reason *why)
+enum status synthetic_build(const struct synthetic_plan *plan, struct pool *pool,
+                            struct synthetic *out, struct reason *why)
 {
-    *out = (struct synthetic){0};
-    struct maker maker = {.out = out, .vision = vision};
-    const struct shape *s = find_shape(shape);
-    if (!s || !find_type(type, &maker.main))
-        return refuse(why, s ? type : shape);
-    maker.rich = maker.main == DTYPE_Q4_K || maker.main == DTYPE_Q5_K ? DTYPE_Q6_K : maker.main;
+    *out = (struct synthetic){.model.config = plan->config};
+    struct maker maker = {.out = out,
+                          .main = plan->type,
+                          .rich = quantize_better(plan->type),
+                          .true_layers =
+                              plan->true_layers ? plan->true_layers : plan->config.text.layers,
+                          .vision = plan->vision};
     random_init(&maker.random, 1);
     arena_init(&out->arena, (size_t)1 << 30);
-    configure(&out->model.config, s, layers);
     bool good = allocate(out);
     if (good)
         make(&maker);
@@ -292,6 +303,41 @@ enum status synthetic_create(const char *shape, const char *type, uint32_t layer
     if (status != STATUS_OK)
         synthetic_release(out);
     return status;
+}
+
+enum status synthetic_outline(const struct model_config *config, struct synthetic *out,
+                              struct reason *why)
+{
+    *out = (struct synthetic){.model.config = *config};
+    struct maker maker = {.out = out,
+                          .main = DTYPE_BF16,
+                          .rich = DTYPE_BF16,
+                          .true_layers = config->text.layers,
+                          .vision = true,
+                          .outline = true};
+    arena_init(&out->arena, (size_t)1 << 24);
+    if (!allocate(out)) {
+        arena_release(&out->arena);
+        return reason_no_memory(why, (size_t)1 << 24);
+    }
+    make(&maker);
+    return STATUS_OK;
+}
+
+enum status synthetic_create(const char *shape, const char *type, uint32_t layers, bool vision,
+                             struct pool *pool, struct synthetic *out, struct reason *why)
+{
+    *out = (struct synthetic){0};
+    struct synthetic_plan plan = {.vision = vision};
+    const enum status status = synthetic_config(shape, &plan.config, why);
+    if (status != STATUS_OK)
+        return status;
+    if (!find_type(type, &plan.type))
+        return refuse(why, type);
+    plan.true_layers = plan.config.text.layers;
+    if (layers)
+        plan.config.text.layers = layers;
+    return synthetic_build(&plan, pool, out, why);
 }
 
 void synthetic_release(struct synthetic *synthetic)

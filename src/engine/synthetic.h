@@ -17,9 +17,27 @@ struct synthetic {
     size_t mapping_bytes;
 };
 
-/* "qwen3-vl-2b", "-4b", "-8b", "-32b"; "f32", "f16", "bf16", or a block dtype's name in lower case;
- * "q4_k" and "q5_k" mix in Q6_K as llama.cpp's _M files do. layers 0: all. vision: with a vision
- * tower, in BF16. Codes: invalid_value memory_full. */
+struct synthetic_plan {
+    struct model_config config; /* also with fewer layers, a smaller vocabulary, fewer blocks */
+    enum dtype type; /* of the text model; Q4_K and Q5_K mix in Q6_K as llama.cpp's _M files do */
+    uint32_t true_layers; /* of the model that the layers stand for; 0: as many */
+    bool vision;          /* with a vision tower, in BF16 */
+};
+
+/* The configuration of "qwen3-vl-2b", "-4b", "-8b", "-32b". Code: invalid_value. */
+MUST_CHECK enum status synthetic_config(const char *shape, struct model_config *out,
+                                        struct reason *why);
+
+/* Code: memory_full. */
+MUST_CHECK enum status synthetic_build(const struct synthetic_plan *plan, struct pool *pool,
+                                       struct synthetic *out, struct reason *why);
+
+/* Only the shapes of all weights, in BF16, without values: for counting. Code: memory_full. */
+MUST_CHECK enum status synthetic_outline(const struct model_config *config, struct synthetic *out,
+                                         struct reason *why);
+
+/* By the name of a shape; "f32", "f16", "bf16", or a block dtype's name in lower case. layers 0:
+ * all. Codes: invalid_value memory_full. */
 MUST_CHECK enum status synthetic_create(const char *shape, const char *type, uint32_t layers,
                                         bool vision, struct pool *pool, struct synthetic *out,
                                         struct reason *why);

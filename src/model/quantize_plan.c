@@ -68,13 +68,12 @@ static void add_vector(struct quantize_plan *plan, const float *from, uint32_t n
     va_end(args);
 }
 
-/* What the mixes give the matrices where errors cost most. */
-static enum dtype better(enum dtype type)
+enum dtype quantize_better(enum dtype type)
 {
     return type == DTYPE_Q4_K || type == DTYPE_Q5_K ? DTYPE_Q6_K : type;
 }
 
-static bool is_sensitive(uint32_t layer, uint32_t layers)
+bool quantize_keeps_better(uint32_t layer, uint32_t layers)
 {
     const uint32_t eighth = layers / 8;
     return layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
@@ -84,7 +83,7 @@ static void add_layer(struct quantize_plan *plan, const struct text_config *c,
                       const struct text_layer *l, uint32_t i)
 {
     const enum dtype type = plan->type;
-    const enum dtype rich = is_sensitive(i, c->layers) ? better(type) : type;
+    const enum dtype rich = quantize_keeps_better(i, c->layers) ? quantize_better(type) : type;
     const uint32_t h = c->hidden_size, d = c->head_dim;
     add_vector(plan, l->input_norm.weight, h, "blk.%u.attn_norm.weight", i);
     add_matrix(plan, type, &l->q, "blk.%u.attn_q.weight", i);
@@ -115,10 +114,10 @@ enum status quantize_plan_text(const struct model *model, enum dtype type,
         take_room(out, TEXT_TENSORS + (size_t)c->layers * LAYER_TENSORS, why);
     if (status)
         return status;
-    add_matrix(out, c->tied ? better(type) : type, &w->embed, "token_embd.weight");
+    add_matrix(out, c->tied ? quantize_better(type) : type, &w->embed, "token_embd.weight");
     add_vector(out, w->final_norm.weight, c->hidden_size, "output_norm.weight");
     if (!c->tied)
-        add_matrix(out, better(type), &w->head, "output.weight");
+        add_matrix(out, quantize_better(type), &w->head, "output.weight");
     for (uint32_t i = 0; i < c->layers; i++)
         add_layer(out, c, &w->layers[i], i);
     return STATUS_OK;

@@ -26,6 +26,11 @@ struct quantize_plan {
     uint64_t bytes;
 };
 
+/* The type that the mixes give the matrices where errors cost most, and whether v and down of a
+ * layer are among them. */
+enum dtype quantize_better(enum dtype type);
+bool quantize_keeps_better(uint32_t layer, uint32_t layers);
+
 /* The text model. Vectors are F32. Q4_K and Q5_K mean llama.cpp's mixes Q4_K_M and Q5_K_M; other
  * formats are the same for all matrices. Rows that are not whole blocks take the next larger format
  * that they fit. Code: memory_full. */
