@@ -38,7 +38,8 @@ static enum status load(struct bench *b, int threads, struct reason *why)
     const int64_t start = clock_ns(&clock_system);
     enum status status;
     if (plan->model) {
-        status = model_load(plan->model, NULL, &b->loaded, why);
+        const struct model_options options = {.mmproj = plan->mmproj};
+        status = model_load(plan->model, &options, &b->loaded, why);
         b->model = b->loaded;
         if (status == STATUS_OK)
             b->out->weights_bytes = checkpoint_bytes(b->loaded->checkpoint);

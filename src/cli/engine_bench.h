@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 struct engine_bench {
-    const char *model; /* a checkpoint; or NULL, and then: */
+    const char *model;  /* a checkpoint; or NULL, and then a shape */
+    const char *mmproj; /* of the checkpoint; see model_options */
     const char *shape, *quantize;
     uint32_t layers;                    /* of the shape; 0: all */
     uint32_t prompt_tokens;             /* 0: no prompt is measured */
