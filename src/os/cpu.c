@@ -1,14 +1,11 @@
 #include "os/cpu.h"
 #include "base/str.h"
-#include "os/cgroup.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -118,81 +115,61 @@ enum status cpu_set_level(const char *level, struct reason *why)
     return apply_level(level, why);
 }
 
-void cpu_model_name(char *out, size_t size)
+const char *cpu_flag_name(enum cpu_flag flag)
 {
-    snprintf(out, size, "unknown");
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    char line[256];
-    while (file && fgets(line, sizeof line, file)) {
+    switch (flag) {
+    case CPU_AVX2: return "avx2";
+    case CPU_AVX512: return "avx512";
+    case CPU_AVX512_VNNI: return "avx512_vnni";
+    case CPU_AVX512_BF16: return "avx512_bf16";
+    case CPU_NEON: return "neon";
+    }
+    return "";
+}
+
+/* The value of the first row "key : value" of /proc/cpuinfo; false if there is none. */
+static bool cpuinfo_row(const char *root, const char *key, char *out, size_t size)
+{
+    char path[512], line[512];
+    snprintf(path, sizeof path, "%s/proc/cpuinfo", root);
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    while (!found && file && fgets(line, sizeof line, file)) {
         const char *colon = strchr(line, ':');
-        if (!str_starts(str_from(line), "model name") || !colon)
+        if (!colon || !str_is(str_trim((struct str){line, (size_t)(colon - line)}), key))
             continue;
-        const struct str name = str_trim(str_from(colon + 1));
-        if (name.len > 0)
-            snprintf(out, size, "%.*s", STR_ARG(name));
-        break;
+        const struct str value = str_trim(str_from(colon + 1));
+        found = value.len > 0;
+        if (found)
+            snprintf(out, size, "%.*s", STR_ARG(value));
     }
     if (file)
         fclose(file);
+    return found;
 }
 
-/* The processors that this process may run on; false if the system does not say. */
-static bool affinity(cpu_set_t *set)
+/* Boards without such a row are named by their firmware. */
+static bool board_name(const char *root, char *out, size_t size)
 {
-    CPU_ZERO(set);
-    return sched_getaffinity(0, sizeof *set, set) == 0 && CPU_COUNT(set) > 0;
-}
-
-/* A quota of 1.5 processors serves two threads badly and one well. */
-static int within_quota(int threads)
-{
-    const double quota = cgroup_cpu_quota("/sys/fs/cgroup", "/proc/self/cgroup");
-    if (quota > 0 && quota < threads)
-        threads = (int)quota;
-    return threads < 1 ? 1 : threads;
-}
-
-int cpu_usable_threads(void)
-{
-    cpu_set_t set;
-    if (affinity(&set))
-        return within_quota(CPU_COUNT(&set));
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return within_quota(online > 0 && online < CPU_SETSIZE ? (int)online : 1);
-}
-
-/* Whether `cpu` is the first of its core's threads that the set allows. Threads of a core are
- * listed as "0,64" or "0-1". */
-static bool first_of_core(int cpu, const cpu_set_t *set)
-{
-    char path[96];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    char path[512], line[256];
+    snprintf(path, sizeof path, "%s/proc/device-tree/model", root);
     FILE *file = fopen(path, "re");
-    if (!file)
-        return true;
-    bool first = true;
-    int from, to;
-    while (first && fscanf(file, "%d", &from) == 1) {
-        int separator = fgetc(file);
-        to = from;
-        if (separator == '-' && fscanf(file, "%d", &to) == 1)
-            separator = fgetc(file);
-        for (int i = from; i <= to && i < cpu; i++)
-            first = first && !CPU_ISSET((size_t)i, set);
-        if (separator != ',')
-            break;
-    }
-    fclose(file);
-    return first;
+    const bool found = file && fgets(line, sizeof line, file) && *line;
+    if (found)
+        snprintf(out, size, "%.*s", STR_ARG(str_trim(str_from(line))));
+    if (file)
+        fclose(file);
+    return found;
 }
 
-int cpu_usable_cores(void)
+void cpu_model_name_in(const char *root, char *out, size_t size)
 {
-    cpu_set_t set;
-    if (!affinity(&set))
-        return cpu_usable_threads();
-    int cores = 0;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        cores += CPU_ISSET((size_t)cpu, &set) && first_of_core(cpu, &set);
-    return within_quota(cores);
+    if (!cpuinfo_row(root, "model name", out, size) && !board_name(root, out, size) &&
+        !cpuinfo_row(root, "Hardware", out, size))
+        snprintf(out, size, "unknown");
+}
+
+void cpu_model_name(char *out, size_t size)
+{
+    cpu_model_name_in("", out, size);
 }

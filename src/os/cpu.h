@@ -23,10 +23,16 @@ uint32_t cpu_flags(void);
  * level that the processor lacks, is STATUS_INVALID. */
 MUST_CHECK enum status cpu_set_level(const char *level, struct reason *why);
 
+/* "avx512_vnni" */
+const char *cpu_flag_name(enum cpu_flag flag);
+
 /* The processor's marketing name; "unknown" if the system does not say. */
 void cpu_model_name(char *out, size_t size);
+/* The same with another root than "" of /proc. */
+void cpu_model_name_in(const char *root, char *out, size_t size);
 
-/* Hardware threads this process may use: the affinity mask and cgroup quota respected, ≥ 1. */
+/* Hardware threads this process may use: the affinity mask and cgroup quota respected
+ * (cpu_count.h), ≥ 1. */
 int cpu_usable_threads(void);
 
 /* As above, but one per physical core: what compute threads want. ≥ 1. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* /proc/meminfo, proc(5): rows like "MemTotal:  1024 kB". */
-static void read_machine(struct memory_figures *out)
+static void read_machine(const char *root, struct memory_figures *out)
 {
     const struct {
         const char *name;
@@ -15,9 +15,11 @@ static void read_machine(struct memory_figures *out)
         {"MemTotal:", &out->total},
         {"MemAvailable:", &out->available},
         {"SwapTotal:", &out->swap},
+        {"SwapFree:", &out->swap_free},
     };
-    FILE *file = fopen("/proc/meminfo", "re");
-    char line[256];
+    char path[512], line[256];
+    snprintf(path, sizeof path, "%s/proc/meminfo", root);
+    FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) {
         char name[64];
         unsigned long long kib;
@@ -53,9 +55,19 @@ void memory_figures_limit(struct memory_figures *figures, const char *mount, con
         figures->available = group.available;
 }
 
+void memory_figures_read_in(const char *root, struct memory_figures *out)
+{
+    char mount[512], membership[512];
+    snprintf(mount, sizeof mount, "%s/sys/fs/cgroup", root);
+    snprintf(membership, sizeof membership, "%s/proc/self/cgroup", root);
+    *out = (struct memory_figures){0};
+    read_machine(root, out);
+    out->machine = out->total;
+    memory_figures_limit(out, mount, membership);
+}
+
 void memory_figures_read(struct memory_figures *out)
 {
-    *out = (struct memory_figures){.resident = read_resident()};
-    read_machine(out);
-    memory_figures_limit(out, "/sys/fs/cgroup", "/proc/self/cgroup");
+    memory_figures_read_in("", out);
+    out->resident = read_resident();
 }

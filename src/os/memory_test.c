@@ -1,4 +1,5 @@
 #include "base/test.h"
+#include "os/fixture_test.h"
 #include "os/memory.h"
 
 #include <unistd.h>
@@ -60,11 +61,35 @@ static void a_group_lowers_total_and_available(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void reads_another_machine(void **state)
+{
+    (void)state;
+    const char *root = fixture_create();
+    struct memory_figures figures;
+    memory_figures_read_in(root, &figures);
+    assert_int_equal(figures.total + figures.available + figures.swap, 0);
+    fixture_write("proc/meminfo", "MemTotal:       32768000 kB\nMemFree:  1 kB\n"
+                                  "MemAvailable:   20000000 kB\nSwapTotal:  2097148 kB\n"
+                                  "SwapFree:  97148 kB\nHugePages_Total:       0\n");
+    memory_figures_read_in(root, &figures);
+    assert_true(figures.total == 32768000ull << 10 && figures.machine == figures.total);
+    assert_true(figures.available == 20000000ull << 10);
+    assert_true(figures.swap == 2097148ull << 10 && figures.swap_free == 97148ull << 10);
+    fixture_write("proc/self/cgroup", "0::/\n");
+    fixture_write("sys/fs/cgroup/memory.max", "8589934592\n");
+    fixture_write("sys/fs/cgroup/memory.current", "1073741824\n");
+    memory_figures_read_in(root, &figures);
+    assert_true(figures.total == 8ull << 30 && figures.available == 7ull << 30);
+    assert_true(figures.machine == 32768000ull << 10);
+    fixture_remove();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_plausible),
         cmocka_unit_test(resident_grows_with_use),
+        cmocka_unit_test(reads_another_machine),
         cmocka_unit_test(a_group_lowers_total_and_available),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
