@@ -40,11 +40,14 @@ void answer_event(void *arg, const struct engine_event *event)
     pthread_mutex_lock(&answer->lock);
     for (size_t i = 0; i < event->text.len && answer->text_len + 1 < sizeof answer->text; i++)
         answer->text[answer->text_len++] = event->text.ptr[i];
+    if (event->logprobs && answer->count < ARRAY_LEN(answer->ids))
+        answer->likeliest[answer->count] = event->logprobs[1];
     for (size_t i = 0; i < event->id_count && answer->count < ARRAY_LEN(answer->ids); i++)
         answer->ids[answer->count++] = event->ids[i];
     answer->prompt_tokens = event->prompt_tokens;
     answer->output_tokens = event->output_tokens;
     answer->cached_tokens = event->cached_tokens;
+    answer->reasoning_tokens = event->reasoning_tokens;
     if (event->finish != FINISH_NONE) {
         answer->last_events++;
         answer->finish = event->finish;

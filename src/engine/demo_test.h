@@ -23,7 +23,8 @@ struct answer {
     size_t text_len, count;
     uint32_t last_events; /* exactly one in the end */
     enum finish_reason finish;
-    uint32_t prompt_tokens, output_tokens, cached_tokens;
+    uint32_t prompt_tokens, output_tokens, cached_tokens, reasoning_tokens;
+    struct token_logprob likeliest[2048]; /* requests with logprobs: of each token */
 };
 
 #define ANSWER_INIT                                                                                \

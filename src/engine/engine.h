@@ -8,6 +8,7 @@
 
 #include "engine/grammar.h"
 #include "engine/kv_cache.h"
+#include "engine/logprobs.h"
 #include "engine/prompt.h"
 #include "engine/sampler.h"
 #include "engine/text_stream.h"
@@ -47,6 +48,18 @@ struct engine_event {
     const struct reason *why;              /* FINISH_FAILED only */
     uint32_t prompt_tokens, output_tokens; /* so far */
     uint32_t cached_tokens;                /* of prompt_tokens: found in the KV cache */
+    uint32_t reasoning_tokens;             /* of output_tokens: before </think> */
+    const struct token_logprob *logprobs;  /* of ids[0], see logprobs.h; NULL: not asked for */
+};
+
+/* How a model thinks before it answers; zeros: it does not. */
+struct thinking {
+    bool possible;
+    bool begun;          /* the prompt opens the reasoning; else the answer's first token may */
+    int32_t open, close; /* ids of <think> and </think> */
+    int32_t call;        /* of a token that ends the reasoning too, as <tool_call>; -1: none */
+    bool limited;
+    uint32_t budget; /* limited: after so many tokens of reasoning </think> is put */
 };
 
 typedef void engine_event_fn(void *arg, const struct engine_event *event);
@@ -55,8 +68,13 @@ struct engine_request {
     struct prompt_input prompt; /* taken over by engine_submit, whether it succeeds or not */
     struct sampling sampling;
     uint32_t max_tokens; /* ≥ 1 */
-    uint32_t min_tokens;
+    uint32_t min_tokens; /* until then no end, stop token or stop string ends the answer */
     bool ignore_eos;
+    const int32_t *stop_ids; /* copied; these tokens end the answer, and are not part of the text */
+    size_t stop_id_count;
+    bool logprobs; /* events carry them, with the top_logprobs likeliest tokens */
+    uint32_t top_logprobs;
+    struct thinking thinking;
     uint64_t prefix_seed;              /* only requests with the same seed share cached prompts */
     bool skip_special;                 /* leave special tokens out of the text (normally true) */
     struct str stop[STOP_STRINGS_MAX]; /* copied; the match is not part of the text */

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GREEDY_BELOW 1e-5f
 
@@ -22,6 +23,9 @@ struct sampler {
     struct seen *seen;            /* [vocab_size]; NULL: no penalties */
     int32_t *listed;              /* the ids seen so far, each once */
     uint32_t listed_count;
+    struct logit_bias *biases; /* [sampling.bias_count] */
+    int32_t *allowed;          /* [sampling.allowed_count] */
+    float *allowed_logits;     /* the same */
 };
 
 static bool is_greedy(const struct sampling *s)
@@ -32,6 +36,32 @@ static bool is_greedy(const struct sampling *s)
 static bool has_penalties(const struct sampling *s)
 {
     return s->repetition_penalty != 1 || s->presence_penalty != 0 || s->frequency_penalty != 0;
+}
+
+/* A copy of a list; false: no memory. */
+static bool copy_list(const void *from, uint32_t count, size_t size, void **out)
+{
+    if (count == 0)
+        return true;
+    *out = malloc(count * size);
+    if (*out)
+        memcpy(*out, from, count * size);
+    return *out;
+}
+
+static enum status copy_wishes(struct sampler *sampler, struct reason *why)
+{
+    struct sampling *s = &sampler->sampling;
+    const bool copied =
+        copy_list(s->biases, s->bias_count, sizeof *s->biases, (void **)&sampler->biases) &&
+        copy_list(s->allowed, s->allowed_count, sizeof *s->allowed, (void **)&sampler->allowed);
+    if (copied && s->allowed_count > 0)
+        sampler->allowed_logits = calloc(s->allowed_count, sizeof *sampler->allowed_logits);
+    s->biases = NULL;
+    s->allowed = NULL;
+    if (!copied || (s->allowed_count > 0 && !sampler->allowed_logits))
+        return reason_no_memory(why, s->allowed_count * sizeof *sampler->allowed_logits);
+    return STATUS_OK;
 }
 
 enum status sampler_create(const struct sampling *sampling, uint32_t vocab_size,
@@ -51,12 +81,16 @@ enum status sampler_create(const struct sampling *sampling, uint32_t vocab_size,
         sampler->seen = calloc(vocab_size, sizeof *sampler->seen);
         sampler->listed = calloc(vocab_size, sizeof *sampler->listed);
     }
-    if ((draws && !sampler->candidates) || (counts && (!sampler->seen || !sampler->listed))) {
+    enum status status = STATUS_OK;
+    if ((draws && !sampler->candidates) || (counts && (!sampler->seen || !sampler->listed)))
+        status = reason_no_memory(why, vocab_size * sizeof *sampler->candidates);
+    if (status == STATUS_OK)
+        status = copy_wishes(sampler, why);
+    if (status == STATUS_OK)
+        *out = sampler;
+    else
         sampler_destroy(sampler);
-        return reason_no_memory(why, vocab_size * sizeof *sampler->candidates);
-    }
-    *out = sampler;
-    return STATUS_OK;
+    return status;
 }
 
 void sampler_destroy(struct sampler *sampler)
@@ -66,6 +100,9 @@ void sampler_destroy(struct sampler *sampler)
     free(sampler->candidates);
     free(sampler->seen);
     free(sampler->listed);
+    free(sampler->biases);
+    free(sampler->allowed);
+    free(sampler->allowed_logits);
     free(sampler);
 }
 
@@ -91,6 +128,26 @@ void sampler_see_output(struct sampler *sampler, int32_t id)
     struct seen *seen = see(sampler, id);
     if (seen)
         seen->in_output++;
+}
+
+/* Everything else becomes impossible. */
+static void keep_allowed(const struct sampler *sampler, float *logits)
+{
+    const uint32_t count = sampler->sampling.allowed_count;
+    for (uint32_t i = 0; i < count; i++)
+        sampler->allowed_logits[i] = logits[sampler->allowed[i]];
+    for (uint32_t i = 0; i < sampler->vocab_size; i++)
+        logits[i] = -INFINITY;
+    for (uint32_t i = 0; i < count; i++)
+        logits[sampler->allowed[i]] = sampler->allowed_logits[i];
+}
+
+static void apply_wishes(const struct sampler *sampler, float *logits)
+{
+    if (sampler->allowed)
+        keep_allowed(sampler, logits);
+    for (uint32_t i = 0; i < sampler->sampling.bias_count; i++)
+        logits[sampler->biases[i].id] += sampler->biases[i].bias;
 }
 
 static void apply_penalties(const struct sampler *sampler, float *logits)
@@ -197,10 +254,13 @@ static double weigh(const struct sampler *sampler, struct candidate *list, uint3
 uint32_t sampler_candidates(struct sampler *sampler, float *logits, const struct candidate **out)
 {
     const struct sampling *s = &sampler->sampling;
+    apply_wishes(sampler, logits);
     if (sampler->seen)
         apply_penalties(sampler, logits);
-    const int32_t best = argmax(logits, sampler->vocab_size);
+    int32_t best = argmax(logits, sampler->vocab_size);
     const float max = logits[best];
+    if (sampler->allowed && !(max > -INFINITY)) /* min_tokens forbade the only ones */
+        best = sampler->allowed[0];
     sampler->first = (struct candidate){max, best, 1};
     *out = &sampler->first;
     if (is_greedy(s) || !isfinite(max))

@@ -1,11 +1,17 @@
-/* From logits to the next token (specification 8; order as in vLLM: penalties, temperature, min_p,
- * top_k, top_p). */
+/* From logits to the next token (order as in vLLM: allowed ids, bias, penalties, temperature,
+ * min_p, top_k, top_p). */
 #pragma once
 
 #include "base/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* What is added to the logit of a token. */
+struct logit_bias {
+    int32_t id;
+    float bias;
+};
 
 struct sampling {
     float temperature;                         /* < 1e-5: greedy */
@@ -14,6 +20,9 @@ struct sampling {
     uint32_t top_k;                            /* 0: off */
     float repetition_penalty;                  /* 1: off */
     float presence_penalty, frequency_penalty; /* 0: off */
+    const struct logit_bias *biases;           /* copied; ids below vocab_size */
+    const int32_t *allowed;                    /* copied; only these ids may be drawn */
+    uint32_t bias_count, allowed_count;        /* 0: none, and all */
     uint64_t seed;
     bool seeded; /* false: the engine draws a seed */
 };

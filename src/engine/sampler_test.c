@@ -97,6 +97,63 @@ static void top_k_keeps_ties(void **state)
     sampler_destroy(sampler);
 }
 
+static void bias_comes_before_penalties(void **state)
+{
+    (void)state;
+    const struct logit_bias biases[] = {{4, 2}, {1, -100}, {5, 100}};
+    struct sampling sampling = PLAIN;
+    sampling.temperature = 0;
+    sampling.biases = biases;
+    sampling.bias_count = 3;
+    struct sampler *sampler = create(sampling);
+    assert_int_equal(next(sampler, LOGITS), 4); /* 5 stays impossible */
+    sampler_destroy(sampler);
+    /* (1 + 2) / 2 = 1.5 < 2; a penalty before the bias would leave 2.5 */
+    sampling.repetition_penalty = 2;
+    sampler = create(sampling);
+    sampler_see_output(sampler, 4);
+    assert_int_equal(next(sampler, LOGITS), 3);
+    sampler_destroy(sampler);
+}
+
+static void bias_changes_the_draws(void **state)
+{
+    (void)state;
+    enum { DRAWS = 20000 };
+    const struct logit_bias bias = {0, 1.5f};
+    struct sampling sampling = PLAIN;
+    sampling.biases = &bias;
+    sampling.bias_count = 1;
+    struct sampler *sampler = create(sampling);
+    double total = exp(1.5) - 1, found = 0;
+    for (int i = 0; i < VOCAB; i++)
+        total += exp((double)LOGITS[i]);
+    for (int i = 0; i < DRAWS; i++)
+        found += next(sampler, LOGITS) == 0;
+    assert_true(fabs(found / DRAWS - exp(1.5) / total) < 0.015);
+    sampler_destroy(sampler);
+}
+
+static void only_allowed_ids_are_drawn(void **state)
+{
+    (void)state;
+    const int32_t allowed[] = {2, 6, 6};
+    struct sampling sampling = PLAIN;
+    sampling.allowed = allowed;
+    sampling.allowed_count = 3;
+    struct sampler *sampler = create(sampling);
+    int counts[VOCAB] = {0};
+    for (int i = 0; i < 2000; i++)
+        counts[next(sampler, LOGITS)]++;
+    assert_int_equal(counts[2] + counts[6], 2000);
+    assert_true(counts[2] > 300 && counts[6] > counts[2]);
+    float logits[VOCAB];
+    memcpy(logits, LOGITS, sizeof logits);
+    logits[2] = logits[6] = -INFINITY; /* forbidden by others */
+    assert_int_equal(next(sampler, logits), 2);
+    sampler_destroy(sampler);
+}
+
 static void strange_logits_do_no_harm(void **state)
 {
     (void)state;
@@ -142,6 +199,9 @@ int main(void)
         cmocka_unit_test(the_same_seed_draws_the_same),
         cmocka_unit_test(draws_follow_the_probabilities),
         cmocka_unit_test(top_k_keeps_ties),
+        cmocka_unit_test(bias_comes_before_penalties),
+        cmocka_unit_test(bias_changes_the_draws),
+        cmocka_unit_test(only_allowed_ids_are_drawn),
         cmocka_unit_test(strange_logits_do_no_harm),
         cmocka_unit_test(random_numbers_are_those_of_the_paper),
     };

@@ -75,6 +75,32 @@ static enum status start_sampler(struct sequence *s, const struct sampling *samp
     return status;
 }
 
+static enum status copy_stop_ids(struct sequence *s, const struct engine_request *request,
+                                 struct reason *why)
+{
+    const size_t bytes = request->stop_id_count * sizeof *s->stop_ids;
+    if (bytes == 0)
+        return STATUS_OK;
+    s->stop_ids = malloc(bytes);
+    if (!s->stop_ids)
+        return reason_no_memory(why, bytes);
+    memcpy(s->stop_ids, request->stop_ids, bytes);
+    s->stop_id_count = (uint32_t)request->stop_id_count;
+    return STATUS_OK;
+}
+
+static enum status prepare_logprobs(struct sequence *s, const struct engine_request *request,
+                                    struct reason *why)
+{
+    const size_t bytes = s->model->config.text.vocab_size * sizeof *s->raw_logits;
+    if (!request->logprobs)
+        return STATUS_OK;
+    s->top_logprobs = request->top_logprobs;
+    s->raw_logits = malloc(bytes);
+    s->logprobs = calloc(1 + (size_t)s->top_logprobs, sizeof *s->logprobs);
+    return s->raw_logits && s->logprobs ? STATUS_OK : reason_no_memory(why, bytes);
+}
+
 /* Pages of long prompts hold less precise keys and values: they are shared among long prompts. */
 static uint64_t precision_seed(const struct sequence *s)
 {
@@ -104,6 +130,10 @@ static enum status prepare(struct sequence *s, struct engine_request *request, u
     if (status == STATUS_OK)
         status = text_stream_init(&s->text, request->stop, request->stop_count,
                                   request->skip_special, why);
+    if (status == STATUS_OK)
+        status = copy_stop_ids(s, request, why);
+    if (status == STATUS_OK)
+        status = prepare_logprobs(s, request, why);
     return status;
 }
 
@@ -121,6 +151,8 @@ enum status sequence_create(const struct model *model, uint32_t context,
     s->arg = request->arg;
     s->min_tokens = request->min_tokens;
     s->ignore_eos = request->ignore_eos;
+    s->thinking = request->thinking;
+    s->thinks = s->thinking.possible && s->thinking.begun;
     s->visuals = request->prompt.visuals;
     s->visual_count = request->prompt.visual_count;
     for (size_t i = 0; i < s->visual_count; i++)
@@ -152,6 +184,9 @@ void sequence_destroy(struct sequence *s)
     free(s->pages.list);
     prefix_release(&s->prefix);
     free(s->ids);
+    free(s->stop_ids);
+    free(s->raw_logits);
+    free(s->logprobs);
     sampler_destroy(s->sampler);
     text_stream_release(&s->text);
     grammar_guide_destroy(s->guide);
@@ -215,6 +250,7 @@ static void give(const struct sequence *s, struct engine_event event)
     event.prompt_tokens = s->prompt_count;
     event.cached_tokens = s->reused;
     event.output_tokens = sequence_output_count(s);
+    event.reasoning_tokens = s->reasoning_tokens;
     s->on_event(s->arg, &event);
 }
 
@@ -224,55 +260,82 @@ void sequence_give_last(struct sequence *s, struct str text, enum finish_reason 
     give(s, (struct engine_event){.text = text, .finish = finish, .why = why});
 }
 
-static bool ends_answer(const struct sequence *s, int32_t id)
+static bool is_among(int32_t id, const int32_t *ids, uint32_t count)
 {
-    const struct generation_defaults *generation = &s->model->config.generation;
-    for (uint32_t i = 0; i < generation->eos_count && !s->ignore_eos; i++)
-        if (generation->eos[i] == id)
+    for (uint32_t i = 0; i < count; i++)
+        if (ids[i] == id)
             return true;
     return false;
 }
 
-static void forbid_end(const struct sequence *s, float *logits)
+/* The ids that end an answer by themselves; none of them if they are to be ignored. */
+static uint32_t end_count(const struct sequence *s)
 {
-    const struct generation_defaults *generation = &s->model->config.generation;
-    for (uint32_t i = 0; i < generation->eos_count && !s->ignore_eos; i++)
-        if (generation->eos[i] >= 0 &&
-            (uint32_t)generation->eos[i] < s->model->config.text.vocab_size)
-            logits[generation->eos[i]] = -INFINITY;
+    return s->ignore_eos ? 0 : s->model->config.generation.eos_count;
 }
 
-static void restrict_to_grammar(struct sequence *s, float *logits)
+static bool ends_answer(const struct sequence *s, int32_t id)
 {
-    const struct generation_defaults *generation = &s->model->config.generation;
-    grammar_guide_restrict(s->guide, logits, s->model->config.text.vocab_size, generation->eos,
-                           s->ignore_eos ? 0 : generation->eos_count);
+    return is_among(id, s->model->config.generation.eos, end_count(s)) ||
+           is_among(id, s->stop_ids, s->stop_id_count);
 }
 
-static int32_t take_within_grammar(struct sequence *s, int32_t id)
+static void forbid(const struct sequence *s, const int32_t *ids, uint32_t count, float *logits)
 {
-    const struct generation_defaults *generation = &s->model->config.generation;
-    return s->guide ? grammar_guide_take(s->guide, id, generation->eos,
-                                         s->ignore_eos ? 0 : generation->eos_count)
-                    : id;
+    for (uint32_t i = 0; i < count; i++)
+        if (ids[i] >= 0 && (uint32_t)ids[i] < s->model->config.text.vocab_size)
+            logits[ids[i]] = -INFINITY;
+}
+
+static int32_t draw(struct sequence *s, float *logits)
+{
+    const int32_t *ends = s->model->config.generation.eos;
+    const uint32_t vocab_size = s->model->config.text.vocab_size;
+    if (s->guide)
+        grammar_guide_restrict(s->guide, logits, vocab_size, ends, end_count(s));
+    if (s->raw_logits)
+        memcpy(s->raw_logits, logits, vocab_size * sizeof *logits);
+    if (sequence_output_count(s) < s->min_tokens) {
+        forbid(s, ends, end_count(s), logits);
+        forbid(s, s->stop_ids, s->stop_id_count, logits);
+    }
+    int32_t id = s->thinking.close;
+    if (!s->thinks || !s->thinking.limited || s->reasoning_tokens < s->thinking.budget)
+        id = sampler_next(s->sampler, logits);
+    if (s->guide)
+        id = grammar_guide_take(s->guide, id, ends, end_count(s));
+    if (s->raw_logits)
+        logprobs_compute(s->raw_logits, vocab_size, id, s->top_logprobs, s->logprobs);
+    return id;
+}
+
+/* Follows the reasoning by the output's newest token. */
+static void note_thinking(struct sequence *s, int32_t id)
+{
+    const struct thinking *thinking = &s->thinking;
+    if (!thinking->possible)
+        return;
+    if (!s->thinks)
+        s->thinks = !thinking->begun && id == thinking->open && sequence_output_count(s) == 1;
+    else if (id == thinking->close || id == thinking->call || ends_answer(s, id))
+        s->thinks = false;
+    else
+        s->reasoning_tokens++;
 }
 
 enum finish_reason sequence_take_token(struct sequence *s, float *logits, struct str *last)
 {
-    if (s->guide)
-        restrict_to_grammar(s, logits);
-    if (sequence_output_count(s) < s->min_tokens)
-        forbid_end(s, logits);
-    const int32_t id = take_within_grammar(s, sampler_next(s->sampler, logits));
+    const int32_t id = draw(s, logits);
     sampler_see_output(s->sampler, id);
     s->ids[s->count++] = id;
-    struct engine_event event = {.ids = &id, .id_count = 1};
+    note_thinking(s, id);
+    struct engine_event event = {.ids = &id, .id_count = 1, .logprobs = s->logprobs};
     if (ends_answer(s, id)) {
         give(s, event);
         *last = text_stream_finish(&s->text);
         return FINISH_STOP;
     }
-    const bool may_stop = sequence_output_count(s) >= s->min_tokens;
+    const bool may_stop = sequence_output_count(s) > s->min_tokens;
     event.text = text_stream_push(&s->text, s->model->tokenizer, id, may_stop);
     give(s, event);
     *last = (struct str){0};

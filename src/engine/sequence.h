@@ -21,6 +21,10 @@ struct sequence {
     uint32_t prompt_count, max_count; /* tokens of the prompt; of prompt and output at most */
     uint32_t min_tokens;
     bool ignore_eos;
+    int32_t *stop_ids; /* [stop_id_count] owned */
+    uint32_t stop_id_count;
+    struct thinking thinking;
+    uint32_t top_logprobs;
     struct visual *visuals; /* owned: the segments' patches */
     size_t visual_count;
     int32_t *positions; /* [3][prompt_count] */
@@ -45,6 +49,10 @@ struct sequence {
     struct sampler *sampler;
     struct text_stream text;
     struct grammar_guide *guide; /* NULL: any text */
+    bool thinks;                 /* now */
+    uint32_t reasoning_tokens;
+    float *raw_logits;              /* [vocab_size] of the last token; NULL: no logprobs */
+    struct token_logprob *logprobs; /* [1 + top_logprobs]; the same */
 
     /* Shared. */
     atomic_bool cancelled;

@@ -54,8 +54,9 @@ void text_stream_release(struct text_stream *stream)
 
 enum match { MATCH_NONE, MATCH_PARTIAL, MATCH_WHOLE };
 
-/* Whether a stop string begins at text[0], or could if more text came. */
-static enum match match_at(const struct text_stream *stream, struct str text)
+/* Whether a stop string begins at text[0], or could if more text came. One that ends within the
+ * first `settled` bytes is none. */
+static enum match match_at(const struct text_stream *stream, struct str text, size_t settled)
 {
     enum match best = MATCH_NONE;
     for (size_t i = 0; i < stream->stop_count; i++) {
@@ -63,9 +64,10 @@ static enum match match_at(const struct text_stream *stream, struct str text)
         const size_t n = stop.len < text.len ? stop.len : text.len;
         if (memcmp(stop.ptr, text.ptr, n) != 0)
             continue;
-        if (n == stop.len)
+        if (n < stop.len)
+            best = MATCH_PARTIAL;
+        else if (n > settled)
             return MATCH_WHOLE;
-        best = MATCH_PARTIAL;
     }
     return best;
 }
@@ -79,7 +81,8 @@ static struct str give_ready(struct text_stream *stream, bool more_may_come)
     size_t ready = 0;
     enum match match = MATCH_NONE;
     for (; ready < text.len; ready++) {
-        match = match_at(stream, str_slice(text, ready, text.len));
+        const size_t settled = stream->settled > ready ? stream->settled - ready : 0;
+        match = match_at(stream, str_slice(text, ready, text.len), settled);
         if (match >= least)
             break;
     }
@@ -88,22 +91,29 @@ static struct str give_ready(struct text_stream *stream, bool more_may_come)
     return str_slice(text, 0, ready);
 }
 
+/* Forgets what was given out. */
+static void drop_given(struct text_stream *stream)
+{
+    buf_consume(&stream->text, stream->given);
+    stream->settled -= stream->given < stream->settled ? stream->given : stream->settled;
+    stream->given = 0;
+}
+
 struct str text_stream_push(struct text_stream *stream, const struct tokenizer *tokenizer,
                             int32_t id, bool may_stop)
 {
-    buf_consume(&stream->text, stream->given);
+    drop_given(stream);
     decode_stream_push(&stream->decode, tokenizer, id, &stream->text);
-    if (may_stop)
-        return give_ready(stream, true);
-    stream->given = stream->text.len;
-    return buf_str(&stream->text);
+    if (!may_stop)
+        stream->settled = stream->text.len;
+    return give_ready(stream, true);
 }
 
 struct str text_stream_finish(struct text_stream *stream)
 {
     if (stream->stopped)
         return (struct str){0};
-    buf_consume(&stream->text, stream->given);
+    drop_given(stream);
     decode_stream_finish(&stream->decode, &stream->text);
     return give_ready(stream, false);
 }

@@ -13,6 +13,7 @@ struct text_stream {
     struct decode_stream decode;
     struct buf text; /* decoded; its first `given` bytes were given out */
     size_t given;
+    size_t settled; /* bytes in which no stop string may end: text of the first tokens */
     struct str stop[STOP_STRINGS_MAX]; /* pointers into stop_text */
     size_t stop_count;
     char *stop_text;
@@ -24,8 +25,8 @@ MUST_CHECK enum status text_stream_init(struct text_stream *stream, const struct
                                         size_t stop_count, bool skip_special, struct reason *why);
 void text_stream_release(struct text_stream *stream); /* takes a zeroed one too */
 
-/* The text that token `id` makes ready; valid until the next call. may_stop: stop strings are
- * looked for. */
+/* The text that token `id` makes ready; valid until the next call. may_stop: a stop string that
+ * ends in this token's text ends the answer, also if it began before. */
 struct str text_stream_push(struct text_stream *stream, const struct tokenizer *tokenizer,
                             int32_t id, bool may_stop);
 

@@ -171,6 +171,47 @@ static void stops_wait_until_they_may(void **state)
     token_list_release(&ids);
 }
 
+/* The first `least` bytes of "text" may not stop it: what ends within them is text, what ends
+ * behind them stops it, also where it began before. */
+static void stops_end_behind_the_least(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *stops[3];
+        size_t least;
+        const char *expected;
+        bool stopped;
+    } rows[] = {
+        {"one two one", {"one"}, 3, "one two ", true},
+        {"one two one", {"one"}, 2, "", true},
+        {"one two", {"one"}, 3, "one two", false},
+        {"one two", {"e t"}, 3, "on", true},
+        {"abcY", {"abcX", "bc"}, 3, "abcY", false},
+        {"abcX", {"abcX", "bc"}, 3, "", true},
+        {"aaaa", {"aa"}, 3, "aa", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct str stops[2];
+        size_t count = 0;
+        for (; rows[i].stops[count]; count++)
+            stops[count] = str_from(rows[i].stops[count]);
+        struct text_stream stream;
+        struct output output = {0};
+        assert_false(text_stream_init(&stream, stops, count, true, NULL));
+        for (size_t at = 0; rows[i].text[at] && !stream.stopped; at++) {
+            struct token_list ids = {0};
+            const struct str byte = {rows[i].text + at, 1};
+            assert_false(tokenizer_encode(tokenizer, byte, false, &ids, NULL));
+            take(&output, text_stream_push(&stream, tokenizer, ids.ids[0], at >= rows[i].least));
+            token_list_release(&ids);
+        }
+        take(&output, text_stream_finish(&stream));
+        assert_string_equal(output.text, rows[i].expected);
+        assert_int_equal(stream.stopped, rows[i].stopped);
+        text_stream_release(&stream);
+    }
+}
+
 static void too_many_stops_are_refused(void **state)
 {
     (void)state;
@@ -210,6 +251,7 @@ int main(void)
         cmocka_unit_test(characters_come_whole),
         cmocka_unit_test(special_tokens_are_left_out_if_asked),
         cmocka_unit_test(stops_wait_until_they_may),
+        cmocka_unit_test(stops_end_behind_the_least),
         cmocka_unit_test(too_many_stops_are_refused),
     };
     return cmocka_run_group_tests(tests, load, unload);
