@@ -15,9 +15,25 @@ static void apply_scales(const struct kernels *kernels, const struct matrix *w, 
         kernels->scale(x + i, min_size(SCALE_TILE, count - i), *scales++);
 }
 
+/* The same of a matrix that has tiles and may have nothing else. */
+static void row_of_tiles(const struct kernels *kernels, const struct matrix *w, size_t row,
+                         size_t col, size_t count, float *dst)
+{
+    const size_t values = dtype_info(w->dtype)->values;
+    for (size_t i = 0; i < count; i += values) {
+        uint8_t block[TILE_BLOCK_BYTES_MAX];
+        tile_block(w, row, (col + i) / values, block);
+        kernels->to_f32[w->dtype](dst + i, block, values);
+    }
+}
+
 void exact_row(const struct kernels *kernels, const struct matrix *w, size_t row, size_t col,
                size_t count, float *dst)
 {
+    if (w->tiles) {
+        row_of_tiles(kernels, w, row, col, count, dst);
+        return;
+    }
     const char *from = (const char *)w->data + row * matrix_row_bytes(w);
     kernels->to_f32[w->dtype](dst, from + dtype_bytes(w->dtype, col), count);
     if (w->scales)

@@ -120,6 +120,19 @@ void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
         }
 }
 
+void tile_block(const struct matrix *w, size_t row, size_t block, void *out)
+{
+    const size_t tile_bytes = TILE_ROWS * (size_t)dtype_info(w->dtype)->bytes;
+    const uint8_t *from = (const uint8_t *)w->tiles +
+                          row / TILE_ROWS * tile_strip_bytes(w->dtype, w->cols) +
+                          block * tile_bytes;
+    for (const struct field *f = layouts[w->dtype]; f->count; f++) {
+        uint8_t *to = (uint8_t *)out + f->offset;
+        for (size_t piece = 0; piece < f->count; piece++, from += (size_t)TILE_ROWS * f->unit)
+            memcpy(to + piece * f->unit, from + row % TILE_ROWS * f->unit, f->unit);
+    }
+}
+
 static void *take(char *memory, size_t *used, size_t bytes)
 {
     void *piece = memory ? memory + *used : NULL;

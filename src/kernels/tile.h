@@ -22,6 +22,7 @@ enum {
     PANEL_TILES = 2,
     PANEL_ROWS = PANEL_TILES * TILE_ROWS,
     PANEL_SUBS_MAX = 16,
+    TILE_BLOCK_BYTES_MAX = 210, /* Q6_K's */
     ROWS_MAX = 12, /* rows of x in one panel of activations */
 };
 
@@ -41,6 +42,9 @@ size_t tile_strip_bytes(enum dtype dtype, size_t cols);
 
 /* Packs rows [16·strip, …) of a matrix; `to` holds tile_strip_bytes. */
 void tile_pack_strip(void *to, const struct matrix *w, size_t strip);
+
+/* The way back: block `block` of a row of a matrix with tiles, in its dtype's bytes. */
+void tile_block(const struct matrix *w, size_t row, size_t block, void *out);
 
 /* Up to ROWS_MAX rows of activations as integers: row i of columns [4g, 4g + 4) is the four bytes
  * of high[g·ld + i]; their unit for the 256 columns of block b is scale[b·ld + i]. With two planes
