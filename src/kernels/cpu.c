@@ -15,7 +15,9 @@ void kernels_select(struct kernels *out)
         kernels_fill_avx2(out);
     if (flags & CPU_AVX512)
         kernels_fill_avx512(out);
-    if (flags & CPU_AVX512_VNNI)
+    if (flags & CPU_AVX512_VNNI) {
         kernels_fill_avx512_vnni(out);
+        kernels_fill_avx512_strips(out);
+    }
 #endif
 }

@@ -48,50 +48,61 @@ static void place_rows(struct product *job)
             quantized_rows_place(&job->rows[i], rows_of(job, i), job->w->cols, job->planes, memory);
 }
 
-/* c[n, 32] = x · the weights of one pair of strips. */
-static void multiply_pair(const struct product *job, size_t pair, struct panel *panel, float *c)
+/* c[n, 32] = x · the weights of one strip, by way of panels. */
+static void multiply_panels(const struct product *job, const uint8_t *strip, struct panel *panel,
+                            float *c)
 {
     const struct kernels *kernels = job->kernels;
     const struct matrix *w = job->w;
-    const size_t strip_bytes = tile_strip_bytes(w->dtype, w->cols);
     const size_t block_bytes = TILE_ROWS * dtype_bytes(w->dtype, PANEL_COLS);
-    const uint8_t *strip = (const uint8_t *)w->tiles + pair * PANEL_TILES * strip_bytes;
-    const size_t tiles = w->rows - pair * PANEL_ROWS > TILE_ROWS ? 2 : 1;
     const size_t own_sub = tile_sub_groups(w->dtype);
     for (size_t b = 0; b * PANEL_COLS < w->cols; b++) {
         const size_t groups = min_size(PANEL_COLS, w->cols - b * PANEL_COLS) / GROUP_COLS;
-        for (size_t t = 0; t < tiles; t++)
-            kernels->unpack[w->dtype](panel, t, strip + t * strip_bytes + b * block_bytes, groups);
+        kernels->unpack[w->dtype](panel, strip + b * block_bytes, groups);
         if (job->planes == 1)
             kernels->requantize(panel, groups, own_sub);
         const size_t sub = job->planes == 1 ? PANEL_GROUPS : own_sub;
         for (size_t i = 0; i < job->panels; i++)
-            kernels->dot_panel(c + i * ROWS_MAX * PANEL_ROWS, PANEL_ROWS, panel, groups, sub,
-                               &job->rows[i], rows_of(job, i), b, PANEL_ROWS, b > 0);
+            kernels->dot_panel(c + i * ROWS_MAX * TILE_ROWS, TILE_ROWS, panel, groups, sub,
+                               &job->rows[i], rows_of(job, i), b, TILE_ROWS, b > 0);
     }
 }
 
-static void pairs(void *arg, size_t begin, size_t end, int thread)
+static void multiply_strip(const struct product *job, const uint8_t *strip, struct panel *panel,
+                           float *c)
+{
+    const struct matrix *w = job->w;
+    if (job->planes == 1 || !job->kernels->dot_strip[w->dtype]) {
+        multiply_panels(job, strip, panel, c);
+        return;
+    }
+    for (size_t i = 0; i < job->panels; i++)
+        job->kernels->dot_strip[w->dtype](c + i * ROWS_MAX * TILE_ROWS, strip, w->cols,
+                                          &job->rows[i], rows_of(job, i));
+}
+
+static void strips(void *arg, size_t begin, size_t end, int thread)
 {
     const struct product *job = arg;
+    const struct matrix *w = job->w;
+    const size_t strip_bytes = tile_strip_bytes(w->dtype, w->cols);
     struct panel *panel = (struct panel *)compute_scratch(job->compute, thread);
     float *c = (float *)(panel + 1);
-    for (size_t pair = begin; pair < end; pair++) {
-        const size_t first = pair * PANEL_ROWS;
-        const size_t count = min_size(PANEL_ROWS, job->w->rows - first);
-        multiply_pair(job, pair, panel, c);
+    for (size_t strip = begin; strip < end; strip++) {
+        const size_t first = strip * TILE_ROWS, count = min_size(TILE_ROWS, w->rows - first);
+        multiply_strip(job, (const uint8_t *)w->tiles + strip * strip_bytes, panel, c);
         for (size_t i = 0; i < job->n; i++) {
-            float *to = job->y + i * job->w->rows + first;
-            memcpy(to, c + i * PANEL_ROWS, count * sizeof *to);
-            if (job->w->bias)
-                job->kernels->add(to, job->w->bias + first, count);
+            float *to = job->y + i * w->rows + first;
+            memcpy(to, c + i * TILE_ROWS, count * sizeof *to);
+            if (w->bias)
+                job->kernels->add(to, w->bias + first, count);
         }
     }
 }
 
 size_t integer_scratch_floats(size_t max_rows)
 {
-    return sizeof(struct panel) / sizeof(float) + max_rows * PANEL_ROWS;
+    return sizeof(struct panel) / sizeof(float) + max_rows * TILE_ROWS;
 }
 
 void integer_matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n,
@@ -107,8 +118,8 @@ void integer_matmul(struct compute *compute, const struct matrix *w, const float
         .planes = fine ? 2 : 1,
     };
     place_rows(&job);
-    const size_t count = (w->rows - 1) / PANEL_ROWS + 1;
+    const size_t count = (w->rows - 1) / TILE_ROWS + 1;
     const size_t grain = count / ((size_t)pool_threads(compute->pool) * 8);
     pool_run(compute->pool, job.panels, 1, quantize, &job);
-    pool_run(compute->pool, count, grain ? grain : 1, pairs, &job);
+    pool_run(compute->pool, count, grain ? grain : 1, strips, &job);
 }

@@ -69,8 +69,12 @@ struct kernels {
      * conversion to F32. */
     bool integer;
     /* Decodes one tile, or the tiles of 32 columns each that follow it, over 4 · groups columns
-     * into half of a panel. */
-    void (*unpack[DTYPE_COUNT])(struct panel *panel, size_t tile, const void *src, size_t groups);
+     * into a panel. */
+    void (*unpack[DTYPE_COUNT])(struct panel *panel, const void *src, size_t groups);
+    /* c[n, TILE_ROWS] = rows of x with two planes · a strip of `cols` columns, n ≤ ROWS_MAX, where
+     * it lies in memory. NULL where unpack and dot_panel are as good. */
+    void (*dot_strip[DTYPE_COUNT])(float *c, const void *strip, size_t cols,
+                                   const struct quantized_rows *x, size_t n);
     /* One scale per row for all columns of the panel: value = 128 + round(weight / scale). Then
      * sub_groups is PANEL_GROUPS. */
     void (*requantize)(struct panel *panel, size_t groups, size_t sub_groups);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Where a field of a block stands, and in what pieces it goes into the tile: count pieces of `unit`
- * bytes, piece by piece, in each the sixteen rows. */
+ * bytes, piece by piece, in each the 32 rows. */
 struct field {
     uint8_t offset, count, unit;
 };
@@ -39,8 +39,8 @@ size_t tile_strip_bytes(enum dtype dtype, size_t cols)
     return TILE_ROWS * dtype_bytes(dtype, cols);
 }
 
-/* One field of sixteen blocks, `stride` bytes apart; rows past `rows` are zero. The other functions
- * do the same for sixteen rows, fast. */
+/* One field of 32 blocks, `stride` bytes apart; rows past `rows` are zero. The other functions
+ * do the same for 32 rows, fast. */
 static void pack_some(uint8_t *to, const uint8_t *from, size_t stride, size_t rows, struct field f)
 {
     for (size_t piece = 0; piece < f.count; piece++)
@@ -73,7 +73,7 @@ static words load_words(const uint8_t *from)
     return w;
 }
 
-/* Four pieces of four bytes of sixteen rows: transposes of 4 × 4. */
+/* Four pieces of four bytes of 32 rows: transposes of 4 × 4. */
 static void pack_words(uint8_t *to, const uint8_t *from, size_t stride)
 {
     for (size_t r = 0; r < TILE_ROWS; r += 4, from += 4 * stride, to += sizeof(words)) {

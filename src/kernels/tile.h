@@ -1,11 +1,11 @@
 /* Block-quantised matrices as the integer kernels read them.
  *
- * At load, sixteen rows of a matrix become one strip: their blocks, column by column of blocks,
- * each field of the sixteen blocks together ("tile"), the values in groups of four columns, so that
- * 64 bytes hold the same four columns of sixteen rows: what one vpdpbusd multiplies. A tile has
- * exactly the bytes of its blocks. Rows past the end are zero.
+ * At load, 32 rows of a matrix become one strip: their blocks, column by column of blocks, each
+ * field of the 32 blocks together ("tile"), the values in groups of four columns, so that 128 bytes
+ * hold the same four columns of 32 rows: what two vpdpbusd multiply. A tile has exactly the bytes
+ * of its blocks, and they are a multiple of 64 in every format. Rows past the end are zero.
  *
- * A product decodes two tiles side by side, over 256 columns at most, into a panel of bytes:
+ * A product decodes tiles, over 256 columns at most, into a panel of bytes:
  *     weight = scale · value - min,  scale and min per row and sub-block of 32 or 16 columns,
  * and multiplies it with activations of 8 or 15 bits. */
 #pragma once
@@ -15,20 +15,18 @@
 #include <stdbool.h>
 
 enum {
-    TILE_ROWS = 16,
+    TILE_ROWS = 32,
     GROUP_COLS = 4,
     PANEL_COLS = 256,
     PANEL_GROUPS = PANEL_COLS / GROUP_COLS,
-    PANEL_TILES = 2,
-    PANEL_ROWS = PANEL_TILES * TILE_ROWS,
     PANEL_SUBS_MAX = 16,
     TILE_BLOCK_BYTES_MAX = 210, /* Q6_K's */
     ROWS_MAX = 12, /* rows of x in one panel of activations */
 };
 
 struct panel {
-    uint8_t values[PANEL_GROUPS][PANEL_ROWS][GROUP_COLS];
-    float scale[PANEL_SUBS_MAX][PANEL_ROWS], min[PANEL_SUBS_MAX][PANEL_ROWS];
+    uint8_t values[PANEL_GROUPS][TILE_ROWS][GROUP_COLS];
+    float scale[PANEL_SUBS_MAX][TILE_ROWS], min[PANEL_SUBS_MAX][TILE_ROWS];
 } __attribute__((aligned(64)));
 
 /* Whether the integer kernels take such matrices. */
@@ -37,10 +35,11 @@ bool tile_supports(enum dtype dtype, size_t cols);
 /* Groups of one sub-block: 8 or 4. */
 size_t tile_sub_groups(enum dtype dtype);
 
-/* Bytes of the strip of sixteen rows. */
+/* Bytes of the strip of 32 rows. */
 size_t tile_strip_bytes(enum dtype dtype, size_t cols);
 
-/* Packs rows [16·strip, …) of a matrix; `to` holds tile_strip_bytes. */
+/* Packs rows [32·strip, …) of a matrix; `to` holds tile_strip_bytes. Products want it 64-byte
+ * aligned. */
 void tile_pack_strip(void *to, const struct matrix *w, size_t strip);
 
 /* The way back: block `block` of a row of a matrix with tiles, in its dtype's bytes. */

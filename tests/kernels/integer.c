@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 32, COLS = 768 };
+enum { ROWS = TILE_ROWS, COLS = 768 };
 
 /* Relative to the sum of magnitudes of the terms. */
 static const double ORDER_TOLERANCE = 1e-6, FINE_TOLERANCE = 5e-5, FAST_TOLERANCE = 2e-2;
@@ -46,7 +46,7 @@ static void case_init(struct case_data *d, enum dtype dtype, const struct kernel
     const struct matrix w = {.dtype = dtype, .rows = ROWS, .cols = COLS};
     d->dtype = dtype;
     d->blocks = malloc(ROWS * matrix_row_bytes(&w));
-    d->tiles = malloc(ROWS * matrix_row_bytes(&w));
+    d->tiles = aligned_alloc(64, tile_strip_bytes(dtype, COLS));
     d->weights = malloc(ROWS * COLS * sizeof(float));
     if (!d->blocks || !d->tiles || !d->weights)
         exit(2);
@@ -54,8 +54,7 @@ static void case_init(struct case_data *d, enum dtype dtype, const struct kernel
     c->to_f32[dtype](d->weights, d->blocks, ROWS * COLS);
     struct matrix matrix = w;
     matrix.data = d->blocks;
-    for (size_t s = 0; s < ROWS / TILE_ROWS; s++)
-        tile_pack_strip(d->tiles + s * tile_strip_bytes(dtype, COLS), &matrix, s);
+    tile_pack_strip(d->tiles, &matrix, 0);
 }
 
 static void case_release(struct case_data *d)
@@ -69,11 +68,8 @@ static void unpack(const struct kernels *k, struct panel *panel, const struct ca
                    size_t block)
 {
     memset(panel, 0, sizeof *panel);
-    for (size_t t = 0; t < PANEL_TILES; t++)
-        k->unpack[d->dtype](panel, t,
-                            d->tiles + t * tile_strip_bytes(d->dtype, COLS) +
-                                block * TILE_ROWS * dtype_bytes(d->dtype, PANEL_COLS),
-                            PANEL_GROUPS);
+    k->unpack[d->dtype](panel, d->tiles + block * TILE_ROWS * dtype_bytes(d->dtype, PANEL_COLS),
+                        PANEL_GROUPS);
 }
 
 /* A panel says what the blocks say, bit for bit in its bytes and scales. */

@@ -1,30 +1,16 @@
 /* The integer kernels in AVX-512 with VNNI. Compiled with the flags for these. */
+#include "kernels/avx512/tiles.h"
 #include "kernels/kernels.h"
-#include "kernels/tile.h"
 #include "kernels/variants.h"
 
-#include <immintrin.h>
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-enum { LANES = 16, TILE_BYTES = TILE_ROWS * GROUP_COLS };
-
-/* acc[16] += the sums of four products each, unsigned by signed. As an instruction of its own: the
- * intrinsic makes GCC 12 copy the accumulators of a loop to memory and back. */
-ALWAYS_INLINE __m512i dot4(__m512i acc, __m512i w, __m512i x)
-{
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x));
-    return acc;
-}
-
 /* Adds one plane of `groups` groups to the accumulators of `rows` × two tiles. */
-ALWAYS_INLINE void dot_groups(__m512i acc[ROWS_MAX][PANEL_TILES], const uint8_t *w,
-                              const int32_t *x, size_t ld, size_t groups, const size_t rows)
+ALWAYS_INLINE void dot_groups(__m512i acc[ROWS_MAX][HALVES], const uint8_t *w, const int32_t *x,
+                              size_t ld, size_t groups, const size_t rows)
 {
 #pragma GCC unroll 8
     for (size_t g = 0; g < groups; g++) {
-        const __m512i first = _mm512_load_si512(w + g * PANEL_TILES * TILE_BYTES);
-        const __m512i second = _mm512_load_si512(w + (g * PANEL_TILES + 1) * TILE_BYTES);
+        const __m512i first = _mm512_load_si512(w + g * HALVES * HALF_BYTES);
+        const __m512i second = _mm512_load_si512(w + (g * HALVES + 1) * HALF_BYTES);
 #pragma GCC unroll 12
         for (size_t i = 0; i < rows; i++) {
             const __m512i four = _mm512_set1_epi32(x[g * ld + i]);
@@ -35,15 +21,14 @@ ALWAYS_INLINE void dot_groups(__m512i acc[ROWS_MAX][PANEL_TILES], const uint8_t 
 }
 
 /* The same for both planes at once, when there are registers for it: each weight is loaded once. */
-ALWAYS_INLINE void dot_groups_both(__m512i high[ROWS_MAX][PANEL_TILES],
-                                   __m512i low[ROWS_MAX][PANEL_TILES], const uint8_t *w,
-                                   const int32_t *x_high, const int32_t *x_low, size_t ld,
-                                   size_t groups, const size_t rows)
+ALWAYS_INLINE void dot_groups_both(__m512i high[ROWS_MAX][HALVES], __m512i low[ROWS_MAX][HALVES],
+                                   const uint8_t *w, const int32_t *x_high, const int32_t *x_low,
+                                   size_t ld, size_t groups, const size_t rows)
 {
 #pragma GCC unroll 8
     for (size_t g = 0; g < groups; g++) {
-        const __m512i first = _mm512_load_si512(w + g * PANEL_TILES * TILE_BYTES);
-        const __m512i second = _mm512_load_si512(w + (g * PANEL_TILES + 1) * TILE_BYTES);
+        const __m512i first = _mm512_load_si512(w + g * HALVES * HALF_BYTES);
+        const __m512i second = _mm512_load_si512(w + (g * HALVES + 1) * HALF_BYTES);
 #pragma GCC unroll 12
         for (size_t i = 0; i < rows; i++) {
             const __m512i four = _mm512_set1_epi32(x_high[g * ld + i]);
@@ -95,19 +80,19 @@ ALWAYS_INLINE void dot_rows(const struct dot *job, size_t i0, const size_t rows,
 {
     const struct quantized_rows *x = job->x;
     const size_t ld = x->ld, subs = job->groups / sub_groups;
-    __m512 total[ROWS_MAX][PANEL_TILES];
+    __m512 total[ROWS_MAX][HALVES];
 #pragma GCC unroll 12
     for (size_t i = 0; i < rows; i++)
         total[i][0] = total[i][1] = _mm512_setzero_ps();
     for (size_t s = 0; s < subs; s++) {
         const size_t group = job->block * PANEL_GROUPS + s * sub_groups;
         const uint8_t *w = &job->w->values[s * sub_groups][0][0];
-        __m512i acc[ROWS_MAX][PANEL_TILES];
+        __m512i acc[ROWS_MAX][HALVES];
 #pragma GCC unroll 12
         for (size_t i = 0; i < rows; i++)
             acc[i][0] = acc[i][1] = _mm512_setzero_si512();
         if (planes == 2 && rows <= BOTH_ROWS_MAX) {
-            __m512i low[ROWS_MAX][PANEL_TILES];
+            __m512i low[ROWS_MAX][HALVES];
 #pragma GCC unroll 12
             for (size_t i = 0; i < rows; i++)
                 low[i][0] = low[i][1] = _mm512_setzero_si512();
@@ -153,7 +138,7 @@ ALWAYS_INLINE void dot_whole(const struct dot *job, size_t i0, const size_t rows
 {
     const struct quantized_rows *x = job->x;
     const size_t ld = x->ld;
-    __m512i acc[ROWS_MAX][PANEL_TILES];
+    __m512i acc[ROWS_MAX][HALVES];
 #pragma GCC unroll 12
     for (size_t i = 0; i < rows; i++)
         acc[i][0] = acc[i][1] = _mm512_setzero_si512();
@@ -214,161 +199,116 @@ static void vnni_dot_panel(float *c, size_t ldc, const struct panel *w, size_t g
     }
 }
 
-/* The sixteen halves of a tile's field. */
-ALWAYS_INLINE __m512 halves(const uint8_t *field)
+ALWAYS_INLINE void put(struct panel *panel, size_t half, size_t group, __m512i values)
 {
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)field));
+    _mm512_store_si512(panel->values[group][half * LANES], values);
 }
 
-ALWAYS_INLINE __m512 bytes_to_floats(__m128i bytes)
+ALWAYS_INLINE void put_scale(struct panel *panel, size_t half, size_t sub, __m512 scale, __m512 min)
 {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+    _mm512_store_ps(panel->scale[sub] + half * LANES, scale);
+    _mm512_store_ps(panel->min[sub] + half * LANES, min);
 }
 
-ALWAYS_INLINE void put(struct panel *panel, size_t tile, size_t group, __m512i values)
+/* Half a group: four columns of sixteen rows. */
+ALWAYS_INLINE __m512i load_half(const uint8_t *groups, size_t group, size_t half)
 {
-    _mm512_store_si512(panel->values[group][tile * TILE_ROWS], values);
+    return _mm512_load_si512(groups + (group * HALVES + half) * HALF_BYTES);
 }
 
-ALWAYS_INLINE void put_scale(struct panel *panel, size_t tile, size_t sub, __m512 scale, __m512 min)
-{
-    _mm512_store_ps(panel->scale[sub] + tile * TILE_ROWS, scale);
-    _mm512_store_ps(panel->min[sub] + tile * TILE_ROWS, min);
-}
-
-ALWAYS_INLINE __m512i low_nibbles(__m512i bytes)
-{
-    return _mm512_and_si512(bytes, _mm512_set1_epi8(15));
-}
-
-ALWAYS_INLINE __m512i high_nibbles(__m512i bytes)
-{
-    return _mm512_and_si512(_mm512_srli_epi16(bytes, 4), _mm512_set1_epi8(15));
-}
-
-static void vnni_unpack_q8_0(struct panel *panel, size_t tile, const void *src, size_t groups)
+static void vnni_unpack_q8_0(struct panel *panel, const void *src, size_t groups)
 {
     const uint8_t *from = src;
     const __m512i flip = _mm512_set1_epi8((char)0x80);
     for (size_t s = 0; s < groups / 8; s++, from += 34 * TILE_ROWS) {
-        const __m512 d = halves(from);
-        put_scale(panel, tile, s, d, _mm512_mul_ps(d, _mm512_set1_ps(128)));
-        for (size_t g = 0; g < 8; g++) {
-            const __m512i q = _mm512_loadu_si512(from + 2 * TILE_ROWS + g * TILE_BYTES);
-            put(panel, tile, s * 8 + g, _mm512_xor_si512(q, flip));
+        for (size_t half = 0; half < HALVES; half++) {
+            const __m512 d = halves(from + half * 2 * LANES);
+            put_scale(panel, half, s, d, _mm512_mul_ps(d, _mm512_set1_ps(128)));
+            for (size_t g = 0; g < 8; g++)
+                put(panel, half, s * 8 + g,
+                    _mm512_xor_si512(load_half(from + 2 * TILE_ROWS, g, half), flip));
         }
     }
 }
 
-static void vnni_unpack_q4_0(struct panel *panel, size_t tile, const void *src, size_t groups)
+static void vnni_unpack_q4_0(struct panel *panel, const void *src, size_t groups)
 {
     const uint8_t *from = src;
     for (size_t s = 0; s < groups / 8; s++, from += 18 * TILE_ROWS) {
-        const __m512 d = halves(from);
-        put_scale(panel, tile, s, d, _mm512_mul_ps(d, _mm512_set1_ps(8)));
-        for (size_t g = 0; g < 4; g++) {
-            const __m512i q = _mm512_loadu_si512(from + 2 * TILE_ROWS + g * TILE_BYTES);
-            put(panel, tile, s * 8 + g, low_nibbles(q));
-            put(panel, tile, s * 8 + 4 + g, high_nibbles(q));
+        for (size_t half = 0; half < HALVES; half++) {
+            const __m512 d = halves(from + half * 2 * LANES);
+            put_scale(panel, half, s, d, _mm512_mul_ps(d, _mm512_set1_ps(8)));
+            for (size_t g = 0; g < 4; g++) {
+                const __m512i q = load_half(from + 2 * TILE_ROWS, g, half);
+                put(panel, half, s * 8 + g, low_nibbles(q));
+                put(panel, half, s * 8 + 4 + g, high_nibbles(q));
+            }
         }
     }
 }
 
-/* The six-bit scales and minima of eight sub-blocks: three vectors hold twelve bytes of each row.
- */
-ALWAYS_INLINE void unpack_k_scales(struct panel *panel, size_t tile, const uint8_t *from)
-{
-    const __m512 d = halves(from), dmin = halves(from + 2 * TILE_ROWS);
-    const __m512i a = _mm512_loadu_si512(from + 4 * TILE_ROWS);
-    const __m512i b = _mm512_loadu_si512(from + 8 * TILE_ROWS);
-    const __m512i c = _mm512_loadu_si512(from + 12 * TILE_ROWS);
-    const __m512i six = _mm512_set1_epi8(63), top = _mm512_set1_epi8(48);
-    const __m512i scales[2] = {
-        _mm512_and_si512(a, six),
-        _mm512_or_si512(low_nibbles(c), _mm512_and_si512(_mm512_srli_epi16(a, 2), top)),
-    };
-    const __m512i mins[2] = {
-        _mm512_and_si512(b, six),
-        _mm512_or_si512(high_nibbles(c), _mm512_and_si512(_mm512_srli_epi16(b, 2), top)),
-    };
-#pragma GCC unroll 2
-    for (size_t half = 0; half < 2; half++) {
-        uint8_t scale[64], min[64];
-        _mm512_storeu_si512(scale, scales[half]);
-        _mm512_storeu_si512(min, mins[half]);
-#pragma GCC unroll 4
-        for (size_t j = 0; j < 4; j++) {
-            const __m128i sc = _mm_loadu_si128((const void *)(scale + j * TILE_ROWS));
-            const __m128i mn = _mm_loadu_si128((const void *)(min + j * TILE_ROWS));
-            put_scale(panel, tile, half * 4 + j, _mm512_mul_ps(bytes_to_floats(sc), d),
-                      _mm512_mul_ps(bytes_to_floats(mn), dmin));
-        }
-    }
-}
-
-static void vnni_unpack_q4_k(struct panel *panel, size_t tile, const void *src, size_t groups)
+static void vnni_unpack_q4_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
     const uint8_t *q = (const uint8_t *)src + 16 * TILE_ROWS;
-    unpack_k_scales(panel, tile, src);
+    k_scales(src, panel->scale, panel->min);
     for (size_t t = 0; t < 4; t++) {
-#pragma GCC unroll 8
-        for (size_t g = 0; g < 8; g++, q += TILE_BYTES) {
-            const __m512i both = _mm512_loadu_si512(q);
-            put(panel, tile, t * 16 + g, low_nibbles(both));
-            put(panel, tile, t * 16 + 8 + g, high_nibbles(both));
+        for (size_t g = 0; g < 8; g++) {
+#pragma GCC unroll 2
+            for (size_t half = 0; half < HALVES; half++) {
+                const __m512i both = load_half(q, t * 8 + g, half);
+                put(panel, half, t * 16 + g, low_nibbles(both));
+                put(panel, half, t * 16 + 8 + g, high_nibbles(both));
+            }
         }
     }
 }
 
-static void vnni_unpack_q5_k(struct panel *panel, size_t tile, const void *src, size_t groups)
+static void vnni_unpack_q5_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
     const uint8_t *high = (const uint8_t *)src + 16 * TILE_ROWS, *q = high + 32 * TILE_ROWS;
     const __m512i fifth = _mm512_set1_epi8(16);
-    unpack_k_scales(panel, tile, src);
+    k_scales(src, panel->scale, panel->min);
     for (size_t t = 0; t < 4; t++) {
         const __m512i even = _mm512_set1_epi8((char)(1 << (2 * t)));
         const __m512i odd = _mm512_set1_epi8((char)(2 << (2 * t)));
-        for (size_t g = 0; g < 8; g++, q += TILE_BYTES) {
-            const __m512i both = _mm512_loadu_si512(q);
-            const __m512i bits = _mm512_loadu_si512(high + g * TILE_BYTES);
+        for (size_t i = 0; i < 8 * HALVES; i++) {
+            const size_t g = i / HALVES, half = i % HALVES;
+            const __m512i both = load_half(q, t * 8 + g, half), bits = load_half(high, g, half);
             const __m512i low = low_nibbles(both), top = high_nibbles(both);
-            put(panel, tile, t * 16 + g,
+            put(panel, half, t * 16 + g,
                 _mm512_mask_add_epi8(low, _mm512_test_epi8_mask(bits, even), low, fifth));
-            put(panel, tile, t * 16 + 8 + g,
+            put(panel, half, t * 16 + 8 + g,
                 _mm512_mask_add_epi8(top, _mm512_test_epi8_mask(bits, odd), top, fifth));
         }
     }
 }
 
-static void vnni_unpack_q6_k(struct panel *panel, size_t tile, const void *src, size_t groups)
+static void vnni_unpack_q6_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
-    const uint8_t *from = src, *low = from + 18 * TILE_ROWS, *high = low + 128 * TILE_ROWS;
-    const __m512 d = halves(from);
-    for (size_t j = 0; j < 16; j++) {
-        const __m128i sc = _mm_loadu_si128((const void *)(from + (2 + j) * TILE_ROWS));
-        const __m512 scale = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sc)), d);
-        put_scale(panel, tile, j, scale, _mm512_mul_ps(scale, _mm512_set1_ps(32)));
-    }
+    const uint8_t *low = (const uint8_t *)src + 18 * TILE_ROWS, *high = low + 128 * TILE_ROWS;
+    q6_scales(src, panel->scale);
+    for (size_t j = 0; j < 16; j++)
+        for (size_t half = 0; half < HALVES; half++)
+            put_scale(
+                panel, half, j, _mm512_load_ps(panel->scale[j] + half * LANES),
+                _mm512_mul_ps(_mm512_load_ps(panel->scale[j] + half * LANES), _mm512_set1_ps(32)));
     const __m512i top = _mm512_set1_epi8(48);
-    for (size_t h = 0; h < 2; h++) {
-        for (size_t g = 0; g < 8; g++) {
-            const __m512i a = _mm512_loadu_si512(low + (h * 16 + g) * TILE_BYTES);
-            const __m512i b = _mm512_loadu_si512(low + (h * 16 + 8 + g) * TILE_BYTES);
-            const __m512i bits = _mm512_loadu_si512(high + (h * 8 + g) * TILE_BYTES);
-            const size_t group = h * 32 + g;
-            put(panel, tile, group,
-                _mm512_or_si512(low_nibbles(a), _mm512_and_si512(_mm512_slli_epi16(bits, 4), top)));
-            put(panel, tile, group + 8,
-                _mm512_or_si512(low_nibbles(b), _mm512_and_si512(_mm512_slli_epi16(bits, 2), top)));
-            put(panel, tile, group + 16,
-                _mm512_or_si512(high_nibbles(a), _mm512_and_si512(bits, top)));
-            put(panel, tile, group + 24,
-                _mm512_or_si512(high_nibbles(b),
-                                _mm512_and_si512(_mm512_srli_epi16(bits, 2), top)));
-        }
+    for (size_t i = 0; i < 2 * 8 * HALVES; i++) {
+        const size_t h = i / (8 * HALVES), g = i / HALVES % 8, half = i % HALVES;
+        const __m512i a = load_half(low, h * 16 + g, half),
+                      b = load_half(low, h * 16 + 8 + g, half);
+        const __m512i bits = load_half(high, h * 8 + g, half);
+        const size_t group = h * 32 + g;
+        put(panel, half, group,
+            _mm512_or_si512(low_nibbles(a), _mm512_and_si512(_mm512_slli_epi16(bits, 4), top)));
+        put(panel, half, group + 8,
+            _mm512_or_si512(low_nibbles(b), _mm512_and_si512(_mm512_slli_epi16(bits, 2), top)));
+        put(panel, half, group + 16, _mm512_or_si512(high_nibbles(a), _mm512_and_si512(bits, top)));
+        put(panel, half, group + 24,
+            _mm512_or_si512(high_nibbles(b), _mm512_and_si512(_mm512_srli_epi16(bits, 2), top)));
     }
 }
 
@@ -381,7 +321,7 @@ ALWAYS_INLINE __m512 column(__m512i values, const int k, __m512 scale, __m512 mi
 }
 
 /* The largest and smallest byte of each row and sub-block bound its weights. */
-ALWAYS_INLINE __m512 largest(const struct panel *panel, size_t tile, size_t groups,
+ALWAYS_INLINE __m512 largest(const struct panel *panel, size_t half, size_t groups,
                              size_t sub_groups)
 {
     __m512 most = _mm512_setzero_ps();
@@ -389,7 +329,7 @@ ALWAYS_INLINE __m512 largest(const struct panel *panel, size_t tile, size_t grou
     for (size_t s = 0; s * sub_groups < groups; s++) {
         __m512i high = _mm512_setzero_si512(), low = _mm512_set1_epi8((char)255);
         for (size_t g = s * sub_groups; g < (s + 1) * sub_groups; g++) {
-            const __m512i v = _mm512_load_si512(panel->values[g][tile * TILE_ROWS]);
+            const __m512i v = _mm512_load_si512(panel->values[g][half * LANES]);
             high = _mm512_max_epu8(high, v);
             low = _mm512_min_epu8(low, v);
         }
@@ -400,8 +340,8 @@ ALWAYS_INLINE __m512 largest(const struct panel *panel, size_t tile, size_t grou
         low = _mm512_min_epu8(
             low, _mm512_or_si512(_mm512_srli_epi32(low, 8), _mm512_set1_epi32((int)0xFFFFFF00)));
         low = _mm512_and_si512(low, byte);
-        const __m512 scale = _mm512_load_ps(panel->scale[s] + tile * TILE_ROWS);
-        const __m512 min = _mm512_load_ps(panel->min[s] + tile * TILE_ROWS);
+        const __m512 scale = _mm512_load_ps(panel->scale[s] + half * LANES);
+        const __m512 min = _mm512_load_ps(panel->min[s] + half * LANES);
         most = _mm512_max_ps(most,
                              _mm512_abs_ps(_mm512_fmsub_ps(_mm512_cvtepi32_ps(high), scale, min)));
         most = _mm512_max_ps(most,
@@ -410,19 +350,18 @@ ALWAYS_INLINE __m512 largest(const struct panel *panel, size_t tile, size_t grou
     return most;
 }
 
-static void requantize_tile(struct panel *panel, size_t tile, size_t groups, size_t sub_groups)
+static void requantize_half(struct panel *panel, size_t half, size_t groups, size_t sub_groups)
 {
-    const __m512 most = largest(panel, tile, groups, sub_groups);
+    const __m512 most = largest(panel, half, groups, sub_groups);
     const __m512 unit = _mm512_mul_ps(most, _mm512_set1_ps(1.0f / 127));
     const __mmask16 any = _mm512_cmp_ps_mask(most, _mm512_setzero_ps(), _CMP_GT_OQ);
     const __m512 inverse = _mm512_maskz_div_ps(any, _mm512_set1_ps(127), most);
     const __m512i offset = _mm512_set1_epi32(128);
     for (size_t s = 0; s * sub_groups < groups; s++) {
-        const __m512 scale =
-            _mm512_mul_ps(_mm512_load_ps(panel->scale[s] + tile * TILE_ROWS), inverse);
-        const __m512 min = _mm512_mul_ps(_mm512_load_ps(panel->min[s] + tile * TILE_ROWS), inverse);
+        const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel->scale[s] + half * LANES), inverse);
+        const __m512 min = _mm512_mul_ps(_mm512_load_ps(panel->min[s] + half * LANES), inverse);
         for (size_t g = s * sub_groups; g < (s + 1) * sub_groups; g++) {
-            const __m512i v = _mm512_load_si512(panel->values[g][tile * TILE_ROWS]);
+            const __m512i v = _mm512_load_si512(panel->values[g][half * LANES]);
             __m512i packed = _mm512_setzero_si512();
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++) {
@@ -430,16 +369,16 @@ static void requantize_tile(struct panel *panel, size_t tile, size_t groups, siz
                 packed = _mm512_or_si512(
                     packed, _mm512_slli_epi32(_mm512_add_epi32(q, offset), 8 * (unsigned)k));
             }
-            put(panel, tile, g, packed);
+            put(panel, half, g, packed);
         }
     }
-    put_scale(panel, tile, 0, unit, _mm512_mul_ps(unit, _mm512_set1_ps(128)));
+    put_scale(panel, half, 0, unit, _mm512_mul_ps(unit, _mm512_set1_ps(128)));
 }
 
 static void vnni_requantize(struct panel *panel, size_t groups, size_t sub_groups)
 {
-    for (size_t tile = 0; tile < PANEL_TILES; tile++)
-        requantize_tile(panel, tile, groups, sub_groups);
+    for (size_t half = 0; half < HALVES; half++)
+        requantize_half(panel, half, groups, sub_groups);
 }
 
 /* The largest magnitude of up to 256 floats. */

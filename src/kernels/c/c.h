@@ -56,16 +56,16 @@ void c_weighted_rows_f16(float *acc, const float *p, size_t ldp, size_t nq, cons
                          size_t nk, size_t d);
 
 extern const int8_t c_iq4_levels[16];
-void c_unpack_q8_0(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q4_0(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q4_1(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q5_0(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q5_1(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q4_k(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q5_k(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_q6_k(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_iq4_nl(struct panel *panel, size_t tile, const void *src, size_t groups);
-void c_unpack_iq4_xs(struct panel *panel, size_t tile, const void *src, size_t groups);
+void c_unpack_q8_0(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q4_0(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q4_1(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q5_0(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q5_1(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q4_k(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q5_k(struct panel *panel, const void *src, size_t groups);
+void c_unpack_q6_k(struct panel *panel, const void *src, size_t groups);
+void c_unpack_iq4_nl(struct panel *panel, const void *src, size_t groups);
+void c_unpack_iq4_xs(struct panel *panel, const void *src, size_t groups);
 void c_requantize(struct panel *panel, size_t groups, size_t sub_groups);
 void c_quantize_rows(struct quantized_rows *out, const float *x, size_t ldx, size_t n, size_t cols);
 void c_dot_panel(float *c, size_t ldc, const struct panel *w, size_t groups, size_t sub_groups,

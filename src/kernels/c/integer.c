@@ -27,14 +27,13 @@ static int byte_of(const uint8_t *field, size_t p, size_t r, size_t c)
     return field[(p * TILE_ROWS + r) * GROUP_COLS + c];
 }
 
-static void put(struct panel *panel, size_t row, size_t col, int value)
+static void put(struct panel *panel, size_t r, size_t col, int value)
 {
-    panel->values[col / GROUP_COLS][row][col % GROUP_COLS] = (uint8_t)value;
+    panel->values[col / GROUP_COLS][r][col % GROUP_COLS] = (uint8_t)value;
 }
 
 /* Formats of 32 values whose weight is d·value - min for the whole block. */
-static void unpack_small(struct panel *panel, size_t tile, const void *src, size_t groups,
-                         enum dtype dtype)
+static void unpack_small(struct panel *panel, const void *src, size_t groups, enum dtype dtype)
 {
     struct tile_reader reader = {src};
     for (size_t s = 0; s < groups / 8; s++) {
@@ -45,15 +44,14 @@ static void unpack_small(struct panel *panel, size_t tile, const void *src, size
         const uint8_t *bits = fifth ? take(&reader, 1, 4) : NULL;
         const uint8_t *q = take(&reader, dtype == DTYPE_Q8_0 ? 8 : 4, 4);
         for (size_t r = 0; r < TILE_ROWS; r++) {
-            const size_t row = tile * TILE_ROWS + r;
             const float scale = half_at(d + 2 * r);
             const float zero = dtype == DTYPE_Q8_0     ? 128
                                : dtype == DTYPE_Q4_0   ? 8
                                : dtype == DTYPE_Q5_0   ? 16
                                : dtype == DTYPE_IQ4_NL ? 127
                                                        : 0;
-            panel->scale[s][row] = scale;
-            panel->min[s][row] = has_min ? -half_at(m + 2 * r) : scale * zero;
+            panel->scale[s][r] = scale;
+            panel->min[s][r] = has_min ? -half_at(m + 2 * r) : scale * zero;
             for (size_t c = 0; c < 32; c++) {
                 int value = dtype == DTYPE_Q8_0
                                 ? (byte_of(q, c / 4, r, c % 4) + 128) & 255
@@ -62,44 +60,44 @@ static void unpack_small(struct panel *panel, size_t tile, const void *src, size
                     value |= (bits[4 * r + c / 8] >> (c % 8) & 1) << 4;
                 if (dtype == DTYPE_IQ4_NL)
                     value = c_iq4_levels[value] + 127;
-                put(panel, row, s * 32 + c, value);
+                put(panel, r, s * 32 + c, value);
             }
         }
     }
 }
 
-void c_unpack_q8_0(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q8_0(struct panel *panel, const void *src, size_t groups)
 {
-    unpack_small(panel, tile, src, groups, DTYPE_Q8_0);
+    unpack_small(panel, src, groups, DTYPE_Q8_0);
 }
 
-void c_unpack_q4_0(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q4_0(struct panel *panel, const void *src, size_t groups)
 {
-    unpack_small(panel, tile, src, groups, DTYPE_Q4_0);
+    unpack_small(panel, src, groups, DTYPE_Q4_0);
 }
 
-void c_unpack_q4_1(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q4_1(struct panel *panel, const void *src, size_t groups)
 {
-    unpack_small(panel, tile, src, groups, DTYPE_Q4_1);
+    unpack_small(panel, src, groups, DTYPE_Q4_1);
 }
 
-void c_unpack_q5_0(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q5_0(struct panel *panel, const void *src, size_t groups)
 {
-    unpack_small(panel, tile, src, groups, DTYPE_Q5_0);
+    unpack_small(panel, src, groups, DTYPE_Q5_0);
 }
 
-void c_unpack_q5_1(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q5_1(struct panel *panel, const void *src, size_t groups)
 {
-    unpack_small(panel, tile, src, groups, DTYPE_Q5_1);
+    unpack_small(panel, src, groups, DTYPE_Q5_1);
 }
 
-void c_unpack_iq4_nl(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_iq4_nl(struct panel *panel, const void *src, size_t groups)
 {
-    unpack_small(panel, tile, src, groups, DTYPE_IQ4_NL);
+    unpack_small(panel, src, groups, DTYPE_IQ4_NL);
 }
 
 /* Q4_K and Q5_K: six-bit scales and minima of eight sub-blocks. */
-static void unpack_k(struct panel *panel, size_t tile, const void *src, bool fifth)
+static void unpack_k(struct panel *panel, const void *src, bool fifth)
 {
     struct tile_reader reader = {src};
     const uint8_t *d = take(&reader, 1, 2), *dmin = take(&reader, 1, 2);
@@ -107,76 +105,73 @@ static void unpack_k(struct panel *panel, size_t tile, const void *src, bool fif
     const uint8_t *high = fifth ? take(&reader, 8, 4) : NULL;
     const uint8_t *q = take(&reader, 32, 4);
     for (size_t r = 0; r < TILE_ROWS; r++) {
-        const size_t row = tile * TILE_ROWS + r;
         for (size_t j = 0; j < 8; j++) {
             const uint8_t *a = s + j % 4 * TILE_ROWS + r, *b = a + 4 * TILE_ROWS,
                           *c = a + 8 * TILE_ROWS;
             const int scale = j < 4 ? *a & 63 : (*c & 15) | *a >> 6 << 4;
             const int min = j < 4 ? *b & 63 : *c >> 4 | *b >> 6 << 4;
-            panel->scale[j][row] = half_at(d + 2 * r) * (float)scale;
-            panel->min[j][row] = half_at(dmin + 2 * r) * (float)min;
+            panel->scale[j][r] = half_at(d + 2 * r) * (float)scale;
+            panel->min[j][r] = half_at(dmin + 2 * r) * (float)min;
             for (size_t l = 0; l < 32; l++) {
                 int value = byte_of(q, j / 2 * 8 + l / 4, r, l % 4) >> (j % 2 * 4) & 15;
                 if (fifth)
                     value |= (byte_of(high, l / 4, r, l % 4) >> j & 1) << 4;
-                put(panel, row, j * 32 + l, value);
+                put(panel, r, j * 32 + l, value);
             }
         }
     }
 }
 
-void c_unpack_q4_k(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q4_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups; /* always whole */
-    unpack_k(panel, tile, src, false);
+    unpack_k(panel, src, false);
 }
 
-void c_unpack_q5_k(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q5_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
-    unpack_k(panel, tile, src, true);
+    unpack_k(panel, src, true);
 }
 
-void c_unpack_q6_k(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_q6_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
     struct tile_reader reader = {src};
     const uint8_t *d = take(&reader, 1, 2), *scales = take(&reader, 16, 1);
     const uint8_t *low = take(&reader, 32, 4), *high = take(&reader, 16, 4);
     for (size_t r = 0; r < TILE_ROWS; r++) {
-        const size_t row = tile * TILE_ROWS + r;
         for (size_t j = 0; j < 16; j++) {
             const float scale = half_at(d + 2 * r) * (float)(int8_t)scales[j * TILE_ROWS + r];
-            panel->scale[j][row] = scale;
-            panel->min[j][row] = scale * 32;
+            panel->scale[j][r] = scale;
+            panel->min[j][r] = scale * 32;
         }
         for (size_t col = 0; col < 256; col++) {
             const size_t h = col / 128, k = col % 128 / 32, l = col % 32;
             const int bits = byte_of(low, h * 16 + k % 2 * 8 + l / 4, r, l % 4) >> (k / 2 * 4) & 15;
             const int top = byte_of(high, h * 8 + l / 4, r, l % 4) >> (2 * k) & 3;
-            put(panel, row, col, bits | top << 4);
+            put(panel, r, col, bits | top << 4);
         }
     }
 }
 
-void c_unpack_iq4_xs(struct panel *panel, size_t tile, const void *src, size_t groups)
+void c_unpack_iq4_xs(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
     struct tile_reader reader = {src};
     const uint8_t *d = take(&reader, 1, 2), *high = take(&reader, 1, 2), *low = take(&reader, 4, 1);
     const uint8_t *q = take(&reader, 32, 4);
     for (size_t r = 0; r < TILE_ROWS; r++) {
-        const size_t row = tile * TILE_ROWS + r;
         const int tops = high[2 * r] | high[2 * r + 1] << 8;
         for (size_t j = 0; j < 8; j++) {
             const int bits = low[j / 2 * TILE_ROWS + r] >> (j % 2 * 4) & 15;
             const float scale =
                 half_at(d + 2 * r) * (float)((bits | (tops >> (2 * j) & 3) << 4) - 32);
-            panel->scale[j][row] = scale;
-            panel->min[j][row] = scale * 127;
+            panel->scale[j][r] = scale;
+            panel->min[j][r] = scale * 127;
             for (size_t l = 0; l < 32; l++) {
                 const int index = byte_of(q, j * 4 + l % 16 / 4, r, l % 4) >> (l / 16 * 4) & 15;
-                put(panel, row, j * 32 + l, c_iq4_levels[index] + 127);
+                put(panel, r, j * 32 + l, c_iq4_levels[index] + 127);
             }
         }
     }
@@ -185,7 +180,7 @@ void c_unpack_iq4_xs(struct panel *panel, size_t tile, const void *src, size_t g
 /* One scale for all columns of the panel: value = 128 + round(weight / scale), |…| ≤ 127. */
 void c_requantize(struct panel *panel, size_t groups, size_t sub_groups)
 {
-    for (size_t r = 0; r < PANEL_ROWS; r++) {
+    for (size_t r = 0; r < TILE_ROWS; r++) {
         float weights[PANEL_COLS], most = 0;
         for (size_t c = 0; c < groups * GROUP_COLS; c++) {
             const size_t s = c / GROUP_COLS / sub_groups;
