@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "cli/engine_bench.h"
+#include "cli/model.h"
 #include "json/writer.h"
 
 #include <string.h>
@@ -65,72 +66,127 @@ static bool parse_size(const char *text, uint32_t *width, uint32_t *height)
            *width <= 16384 && *height <= 16384;
 }
 
+/* What the command line says, before it is checked. */
+struct given {
+    struct engine_bench plan;
+    const char *image, *quantize;
+    int64_t prompt, generate, batch, threads, layers;
+    bool json;
+};
+
+static bool is_possible(const struct given *g)
+{
+    return !g->plan.model != !g->plan.shape && g->prompt >= 0 && g->prompt <= 262144 &&
+           g->generate >= 0 && g->generate <= 65536 && g->batch >= 1 && g->batch <= 256 &&
+           g->threads >= 0 && g->threads <= 1024 && g->layers >= 0 && g->layers <= 1000;
+}
+
+static int measure(const struct cli *cli, struct given *g, const char *synopsis)
+{
+    struct engine_bench *plan = &g->plan;
+    enum dtype type;
+    if (!is_possible(g) ||
+        (g->image && !parse_size(g->image, &plan->image_width, &plan->image_height))) {
+        options_wrong(cli, "Usage: %s", "用法：%s", synopsis);
+        return EXIT_USAGE;
+    }
+    if (g->quantize && plan->model && !cli_quantize_type(cli, "--quantize", g->quantize, &type))
+        return EXIT_USAGE;
+    plan->quantize = g->quantize ? &type : NULL;
+    plan->type = g->quantize ? g->quantize : plan->type;
+    plan->prompt_tokens = (uint32_t)g->prompt;
+    plan->generate = (uint32_t)g->generate;
+    plan->batch = (uint32_t)g->batch;
+    plan->threads = (int)g->threads;
+    plan->layers = (uint32_t)g->layers;
+    struct engine_figures_measured measured;
+    struct reason why;
+    if (engine_bench_run(plan, &measured, &why) != STATUS_OK) {
+        cli_report(cli, &why);
+        return EXIT_USAGE;
+    }
+    if (g->json)
+        print_json(&measured);
+    else
+        print_text(cli, &measured);
+    return EXIT_OK;
+}
+
 static int bench_engine(struct cli *cli, int argc, char **argv)
 {
-    struct engine_bench plan = {.quantize = "q4_k"};
-    const char *image = NULL;
-    int64_t prompt = 512, generate = 64, batch = 1, threads = 0, layers = 0;
-    bool json = false;
+    struct given given = {.plan = {.type = "q4_k"}, .prompt = 512, .generate = 64, .batch = 1};
     const struct option options[] = {
         {"model",
          'm',
          OPTION_TEXT,
-         &plan.model,
+         &given.plan.model,
          "PATH",
          {"a checkpoint to measure", "要测量的模型"}},
         {"mmproj",
          '\0',
          OPTION_TEXT,
-         &plan.mmproj,
+         &given.plan.mmproj,
          "PATH",
          {"vision part of a GGUF checkpoint, if not beside it",
           "GGUF 模型的视觉部分（若不在同一目录）"}},
         {"shape",
          '\0',
          OPTION_TEXT,
-         &plan.shape,
+         &given.plan.shape,
          "NAME",
          {"made-up weights of that shape: qwen3-vl-2b, -4b, -8b, -32b",
           "用该形状的虚构权重：qwen3-vl-2b、-4b、-8b、-32b"}},
         {"quantize",
          '\0',
          OPTION_TEXT,
-         &plan.quantize,
+         &given.quantize,
          "TYPE",
-         {"type of made-up weights (q4_k): bf16 q8_0 q4_0 q4_k q5_k q6_k …",
-          "虚构权重的类型（q4_k）：bf16 q8_0 q4_0 q4_k q5_k q6_k …"}},
+         {"bf16 q8_0 q4_0 q4_k q5_k q6_k …: of made-up weights (q4_k), or what a checkpoint is "
+          "quantized to",
+          "bf16 q8_0 q4_0 q4_k q5_k q6_k …：虚构权重的类型（q4_k），或将模型量化成的类型"}},
+        {"exact",
+         '\0',
+         OPTION_FLAG,
+         &given.plan.exact,
+         NULL,
+         {"compute with 32-bit numbers", "使用 32 位浮点数计算"}},
         {"layers",
          '\0',
          OPTION_INTEGER,
-         &layers,
+         &given.layers,
          "N",
          {"only so many decoder layers", "只用这么多解码层"}},
         {"prompt-tokens",
          '\0',
          OPTION_INTEGER,
-         &prompt,
+         &given.prompt,
          "N",
          {"(512; 0: none)", "（512；0：不测）"}},
-        {"generate", '\0', OPTION_INTEGER, &generate, "N", {"(64; 0: none)", "（64；0：不测）"}},
+        {"generate",
+         '\0',
+         OPTION_INTEGER,
+         &given.generate,
+         "N",
+         {"(64; 0: none)", "（64；0：不测）"}},
         {"batch",
          '\0',
          OPTION_INTEGER,
-         &batch,
+         &given.batch,
          "N",
          {"sequences that decode together (1)", "同时解码的序列数（1）"}},
         {"image",
          '\0',
          OPTION_TEXT,
-         &image,
+         &given.image,
          "WxH",
          {"also a picture of that size", "同时测量该尺寸的图片"}},
         {"threads",
          't',
          OPTION_INTEGER,
-         &threads,
+         &given.threads,
          "N",
          {"(one per usable core)", "（每个可用核心一个）"}},
-        {"json", '\0', OPTION_FLAG, &json, NULL, {"print JSON", "输出 JSON"}},
+        {"json", '\0', OPTION_FLAG, &given.json, NULL, {"print JSON", "输出 JSON"}},
         {0},
     };
     const struct usage usage = {
@@ -142,28 +198,7 @@ static int bench_engine(struct cli *cli, int argc, char **argv)
     const enum parse_result result = options_parse(cli, &usage, &argc, argv);
     if (result != PARSE_OK)
         return result == PARSE_DONE ? EXIT_OK : EXIT_USAGE;
-    if (!plan.model == !plan.shape || prompt < 0 || generate < 0 || batch < 1 || batch > 256 ||
-        prompt > 262144 || generate > 65536 || threads < 0 || threads > 1024 || layers < 0 ||
-        layers > 1000 || (image && !parse_size(image, &plan.image_width, &plan.image_height))) {
-        options_wrong(cli, "Usage: %s", "用法：%s", usage.synopsis);
-        return EXIT_USAGE;
-    }
-    plan.prompt_tokens = (uint32_t)prompt;
-    plan.generate = (uint32_t)generate;
-    plan.batch = (uint32_t)batch;
-    plan.threads = (int)threads;
-    plan.layers = (uint32_t)layers;
-    struct engine_figures_measured measured;
-    struct reason why;
-    if (engine_bench_run(&plan, &measured, &why) != STATUS_OK) {
-        cli_report(cli, &why);
-        return EXIT_USAGE;
-    }
-    if (json)
-        print_json(&measured);
-    else
-        print_text(cli, &measured);
-    return EXIT_OK;
+    return measure(cli, &given, usage.synopsis);
 }
 
 static int run(struct cli *cli, int argc, char **argv)

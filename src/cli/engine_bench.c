@@ -38,23 +38,24 @@ static enum status load(struct bench *b, int threads, struct reason *why)
     const int64_t start = clock_ns(&clock_system);
     enum status status;
     if (plan->model) {
-        const struct model_options options = {.mmproj = plan->mmproj};
+        const struct model_options options = {
+            .mmproj = plan->mmproj, .exact = plan->exact, .quantize = plan->quantize};
         status = model_load(plan->model, &options, &b->loaded, why);
         b->model = b->loaded;
         if (status == STATUS_OK)
-            b->out->weights_bytes = checkpoint_bytes(b->loaded->checkpoint);
+            b->out->weights_bytes = model_bytes(b->loaded);
         snprintf(b->out->name, sizeof b->out->name, "%s", plan->model);
     } else {
         struct pool *pool;
         status = pool_create(threads, &pool, why);
         if (status != STATUS_OK)
             return status;
-        status = synthetic_create(plan->shape, plan->quantize, plan->layers, plan->image_width > 0,
-                                  pool, &b->synthetic, why);
+        status = synthetic_create(plan->shape, plan->type, plan->layers, plan->image_width > 0, pool,
+                                  &b->synthetic, why);
         pool_destroy(pool);
         b->model = &b->synthetic.model;
         b->out->weights_bytes = b->synthetic.weight_bytes;
-        snprintf(b->out->name, sizeof b->out->name, "%s %s", plan->shape, plan->quantize);
+        snprintf(b->out->name, sizeof b->out->name, "%s %s", plan->shape, plan->type);
     }
     b->out->load_ms = ms_since(start);
     return status;
@@ -85,10 +86,12 @@ static enum status prepare(struct bench *b, int threads, struct reason *why)
         .max_rows = rows > VISION_CHUNK_ROWS ? rows : VISION_CHUNK_ROWS,
         .max_cols = widest(&b->model->config),
     };
+    const enum kv_type kv = b->model->exact ? KV_F32 : KV_F16;
     enum status status = compute_create(threads, limits, &b->compute, why);
     if (status == STATUS_OK)
-        status =
-            kv_cache_create(&b->model->config.text, KV_F16, pages * plan->batch, &b->cache, why);
+        compute_set_exact(b->compute, b->model->exact);
+    if (status == STATUS_OK)
+        status = kv_cache_create(&b->model->config.text, kv, pages * plan->batch, &b->cache, why);
     if (status == STATUS_OK)
         status = decoder_create(b->model, b->compute, b->cache,
                                 (struct decoder_limits){rows, plan->batch}, &b->decoder, why);

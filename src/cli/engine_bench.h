@@ -2,13 +2,17 @@
 #pragma once
 
 #include "base/status.h"
+#include "kernels/matrix.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct engine_bench {
-    const char *model;  /* a checkpoint; or NULL, and then a shape */
-    const char *mmproj; /* of the checkpoint; see model_options */
-    const char *shape, *quantize;
+    const char *model;                  /* a checkpoint; or NULL, and then a shape */
+    const char *mmproj;                 /* of the checkpoint; see model_options */
+    bool exact;                         /* see model_options; of a checkpoint only */
+    const enum dtype *quantize;         /* likewise */
+    const char *shape, *type;           /* of made-up weights */
     uint32_t layers;                    /* of the shape; 0: all */
     uint32_t prompt_tokens;             /* 0: no prompt is measured */
     uint32_t generate;                  /* 0: no decoding is measured */

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "cli/model_quantize.h"
 #include "cli/options.h"
+#include "model/quantize_file.h"
 #include "os/file.h"
 #include "json/writer.h"
 
@@ -100,26 +101,54 @@ static int wrong_count(const struct cli *cli, const char *action, int wanted)
     return EXIT_USAGE;
 }
 
+bool cli_quantize_type(const struct cli *cli, const char *flag, const char *name, enum dtype *out)
+{
+    if (quantize_file_type(name, out))
+        return true;
+    options_wrong(cli, "%s cannot be %s; it is one of: %s.", "%s 不能是 %s，可选值：%s。", flag,
+                  name, quantize_file_types);
+    return false;
+}
+
+struct given {
+    struct quantize_request quantize; /* with what all actions have */
+    const char *type;                 /* of check: --quantize */
+    bool exact;
+};
+
+static int check_or_info(const struct cli *cli, bool check, const struct given *given)
+{
+    enum dtype type;
+    const struct model_request request = {
+        .path = given->quantize.from,
+        .mmproj = given->quantize.mmproj,
+        .quantize = given->type ? &type : NULL,
+        .exact = given->exact,
+        .json = given->quantize.json,
+    };
+    if (given->type && !cli_quantize_type(cli, "--quantize", given->type, &type))
+        return EXIT_USAGE;
+    return (check ? model_check : model_info)(cli, &request);
+}
+
 /* argv: the action and its paths. */
-static int run_action(const struct cli *cli, int argc, char **argv, struct quantize_request *given)
+static int run_action(const struct cli *cli, int argc, char **argv, struct given *given)
 {
     const struct str action = str_from(argv[0]);
-    const bool quantizes = str_is(action, "quantize");
+    const bool quantizes = str_is(action, "quantize"), checks = str_is(action, "check");
     const int paths = quantizes ? 2 : 1;
-    if (!quantizes && !str_is(action, "check") && !str_is(action, "info"))
+    if (!quantizes && !checks && !str_is(action, "info"))
         return unknown_action(cli, argv[0]);
     if (argc != 1 + paths)
         return wrong_count(cli, argv[0], paths);
-    given->from = argv[1];
-    given->to = argv[2]; /* NULL if there is none */
-    if (quantizes)
-        return model_quantize(cli, given);
-    return (str_is(action, "check") ? model_check : model_info)(cli, given->from, given->mmproj,
-                                                                given->json);
+    given->quantize.from = argv[1];
+    given->quantize.to = argv[2]; /* NULL if there is none */
+    return quantizes ? model_quantize(cli, &given->quantize) : check_or_info(cli, checks, given);
 }
 
 static const struct usage model_usage = {
-    .synopsis = "qvl model check|info PATH [--mmproj FILE] [--json]\n"
+    .synopsis = "qvl model check PATH [--mmproj FILE] [--quantize TYPE] [--exact] [--json]\n"
+                "       qvl model info PATH [--mmproj FILE] [--json]\n"
                 "       qvl model quantize PATH OUT.gguf --type TYPE [--mmproj-out FILE] "
                 "[--threads N] [--json]",
     .about = {"check loads a checkpoint, verifies every file and tensor, and generates one\n"
@@ -138,29 +167,47 @@ static const struct usage model_usage = {
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    struct quantize_request given = {0};
+    struct given given = {0};
+    struct quantize_request *quantize = &given.quantize;
     const struct option options[] = {
         {"mmproj",
          '\0',
          OPTION_TEXT,
-         &given.mmproj,
+         &quantize->mmproj,
          "FILE",
          {"vision part of a GGUF model, if there are several beside it",
           "GGUF 模型的视觉部分（同目录有多个时需指定）"}},
-        {"type", '\0', OPTION_TEXT, &given.type, "TYPE", {"quantize: the format", "量化格式"}},
+        {"type", '\0', OPTION_TEXT, &quantize->type, "TYPE", {"quantize: the format", "量化格式"}},
         {"mmproj-out",
          '\0',
          OPTION_TEXT,
-         &given.mmproj_to,
+         &quantize->mmproj_to,
          "FILE",
          {"quantize: where the vision part goes", "量化时视觉部分写入的文件"}},
         {"threads",
          '\0',
          OPTION_INTEGER,
-         &given.threads,
+         &quantize->threads,
          "N",
          {"quantize: threads (one per usable core)", "量化时的线程数（每个可用核心一个）"}},
-        {"json", '\0', OPTION_FLAG, &given.json, NULL, {"one JSON document", "输出一个 JSON 文档"}},
+        {"quantize",
+         '\0',
+         OPTION_TEXT,
+         &given.type,
+         "TYPE",
+         {"check: quantize the text model when it is loaded", "check：加载时量化文本模型"}},
+        {"exact",
+         '\0',
+         OPTION_FLAG,
+         &given.exact,
+         NULL,
+         {"check: compute with 32-bit numbers", "check：使用 32 位浮点数计算"}},
+        {"json",
+         '\0',
+         OPTION_FLAG,
+         &quantize->json,
+         NULL,
+         {"one JSON document", "输出一个 JSON 文档"}},
         {0},
     };
     struct usage usage = model_usage;

@@ -2,15 +2,26 @@
 #pragma once
 
 #include "cli/cli.h"
+#include "kernels/matrix.h"
 
 #include <stdint.h>
 
-/* Loads it, verifies everything, and generates one token. mmproj: the vision part of a GGUF model,
- * or NULL. */
-int model_check(const struct cli *cli, const char *path, const char *mmproj, bool json);
+struct model_request {
+    const char *path;
+    const char *mmproj;         /* the vision part of a GGUF model, or NULL */
+    const enum dtype *quantize; /* check: see model_options */
+    bool exact;                 /* check: likewise */
+    bool json;
+};
+
+/* Loads it, verifies everything, and generates one token. */
+int model_check(const struct cli *cli, const struct model_request *request);
 
 /* Configuration and contents, without reading the weights. */
-int model_info(const struct cli *cli, const char *path, const char *mmproj, bool json);
+int model_info(const struct cli *cli, const struct model_request *request);
+
+/* A type that a model can be quantised to; says what is wrong with the flag if it is none. */
+bool cli_quantize_type(const struct cli *cli, const char *flag, const char *name, enum dtype *out);
 
 /* What both say of a checkpoint that cannot be loaded; returns the exit code. */
 int model_report_fault(const struct cli *cli, const char *path, const struct reason *why,

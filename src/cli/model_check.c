@@ -6,6 +6,7 @@
 #include "json/writer.h"
 
 #include <pthread.h>
+#include <string.h>
 
 static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -53,7 +54,8 @@ static enum status run_request(struct engine *engine, struct engine_request *req
 static enum status generate_token(const struct model *model, struct reason *why)
 {
     struct engine *engine;
-    const struct engine_options options = {.context = 256, .max_sequences = 1};
+    const struct engine_options options = {
+        .context = 256, .max_sequences = 1, .kv_type = model->exact ? KV_F32 : KV_F16};
     enum status status = engine_create(model, &options, &engine, why);
     if (status != STATUS_OK)
         return status;
@@ -125,7 +127,7 @@ static void print_text(const struct cli *cli, const struct findings *f)
            f->first_token_ms);
 }
 
-int model_check(const struct cli *cli, const char *path, const char *mmproj, bool json)
+int model_check(const struct cli *cli, const struct model_request *request)
 {
     struct progress progress;
     progress_begin(&progress, cli, cli_text(cli, "loading", "正在加载"));
@@ -133,11 +135,20 @@ int model_check(const struct cli *cli, const char *path, const char *mmproj, boo
     struct reason why;
     const int64_t begin = clock_ns(&clock_system);
     const struct model_options options = {
-        .mmproj = mmproj, .progress = show_progress, .arg = &progress};
-    const enum status loading = model_load(path, &options, &model, &why);
+        .mmproj = request->mmproj,
+        .quantize = request->quantize,
+        .exact = request->exact,
+        .progress = show_progress,
+        .arg = &progress,
+    };
+    const enum status loading = model_load(request->path, &options, &model, &why);
     progress_end(&progress);
+    if (loading != STATUS_OK && strcmp(why.code, "invalid_value") == 0) {
+        cli_report(cli, &why); /* of --quantize */
+        return EXIT_USAGE;
+    }
     if (loading != STATUS_OK)
-        return model_report_fault(cli, path, &why, json);
+        return model_report_fault(cli, request->path, &why, request->json);
     const int64_t loaded = clock_ns(&clock_system);
     const enum status status = generate_token(model, &why);
     const int64_t end = clock_ns(&clock_system);
@@ -145,15 +156,15 @@ int model_check(const struct cli *cli, const char *path, const char *mmproj, boo
         .layers = model->config.text.layers,
         .parameters = model->weights.parameters,
         .tensors = checkpoint_count(model->checkpoint),
-        .bytes = checkpoint_bytes(model->checkpoint),
+        .bytes = model_bytes(model),
         .load_ms = milliseconds(loaded - begin),
         .first_token_ms = milliseconds(end - loaded),
     };
-    model_name(path, f.name);
+    model_name(request->path, f.name);
     model_destroy(model);
     if (status != STATUS_OK)
-        return model_report_fault(cli, path, &why, json);
-    if (json)
+        return model_report_fault(cli, request->path, &why, request->json);
+    if (request->json)
         print_json(&f);
     else
         print_text(cli, &f);

@@ -284,16 +284,16 @@ static void print_json(const char *path, const struct model_facts *facts)
     buf_release(&text);
 }
 
-int model_info(const struct cli *cli, const char *path, const char *mmproj, bool json)
+int model_info(const struct cli *cli, const struct model_request *request)
 {
     struct model_facts facts;
     struct reason why;
-    if (model_facts_read(path, mmproj, &facts, &why) != STATUS_OK)
-        return model_report_fault(cli, path, &why, json);
-    if (json)
-        print_json(path, &facts);
+    if (model_facts_read(request->path, request->mmproj, &facts, &why) != STATUS_OK)
+        return model_report_fault(cli, request->path, &why, request->json);
+    if (request->json)
+        print_json(request->path, &facts);
     else
-        print_text(cli, path, &facts);
+        print_text(cli, request->path, &facts);
     model_facts_release(&facts);
     return EXIT_OK;
 }

@@ -11,7 +11,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <strings.h>
 
 enum { PATH_BYTES = 4096, JSON_MAX_BYTES = 16 << 20, THREADS_MAX = 1024, LABEL_COLUMNS = 10 };
 
@@ -229,17 +228,6 @@ static enum status convert(struct conversion *c, struct reason *why)
     return status;
 }
 
-/* "q4_k" → DTYPE_Q4_K. */
-static bool find_type(const char *name, enum dtype *out)
-{
-    for (enum dtype type = 0; type < DTYPE_COUNT; type++) {
-        *out = type;
-        if (quantize_file_supports(type) && strcasecmp(dtype_info(type)->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* mmproj-NAME.gguf in the folder of NAME.gguf. */
 static bool name_vision(const char *text, char *out, size_t size)
 {
@@ -254,13 +242,11 @@ static bool name_vision(const char *text, char *out, size_t size)
 
 static bool check_request(const struct cli *cli, const struct quantize_request *r, enum dtype *type)
 {
-    static const char types[] = "f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 q4_k q5_k q6_k";
     if (!r->type)
         options_wrong(cli, "--type is missing; it is one of: %s.", "缺少 --type，可选值：%s。",
-                      types);
-    else if (!find_type(r->type, type))
-        options_wrong(cli, "--type cannot be %s; it is one of: %s.",
-                      "--type 不能是 %s，可选值：%s。", r->type, types);
+                      quantize_file_types);
+    else if (!cli_quantize_type(cli, "--type", r->type, type))
+        return false;
     else if (r->threads < 0 || r->threads > THREADS_MAX)
         options_wrong(cli, "--threads must be 1 to %d.", "--threads 应在 1 到 %d 之间。",
                       THREADS_MAX);

@@ -67,7 +67,7 @@ static void every_type_generates_a_token(void **state)
 enum { VOCAB = 1600, TOKENS_MAX = 64 };
 
 /* The logits after one text. */
-static void logits_of(const char *path, const char *mmproj, float out[VOCAB])
+static void logits_of(const char *path, const struct model_options *options, float out[VOCAB])
 {
     struct model *model;
     struct compute *compute;
@@ -79,9 +79,9 @@ static void logits_of(const char *path, const char *mmproj, float out[VOCAB])
     struct kv_pages pages = {.list = list, .cap = ARRAY_LEN(list)};
     const struct compute_limits limits = {.max_rows = TOKENS_MAX, .max_cols = 4096};
     const struct decoder_limits batch = {.rows = TOKENS_MAX, .logits_rows = 1};
-    const struct model_options exact = {.mmproj = mmproj, .exact = true};
-    assert_false(model_load(path, &exact, &model, NULL) ||
+    assert_false(model_load(path, options, &model, NULL) ||
                  compute_create(2, limits, &compute, NULL));
+    compute_set_exact(compute, options->exact);
     const struct text_config *config = &model->config.text;
     assert_false(kv_cache_create(config, KV_F32, ARRAY_LEN(list), &cache, NULL));
     assert_false(decoder_create(model, compute, cache, batch, &decoder, NULL));
@@ -116,8 +116,9 @@ static double cosine(const float *a, const float *b)
 
 static double apart_from(const float *wanted, const char *path, const char *mmproj)
 {
+    const struct model_options exact = {.mmproj = mmproj, .exact = true};
     float got[VOCAB];
-    logits_of(path, mmproj, got);
+    logits_of(path, &exact, got);
     return 1 - cosine(wanted, got);
 }
 
@@ -129,7 +130,7 @@ static void logits_stay_near(void **state)
     static const char *const types[] = {"f32", "f16", "bf16", "Q8_0", "Q5_0", "Q6_K"};
     float wanted[VOCAB];
     char reference[640], mmproj[640];
-    logits_of(f.source, NULL, wanted);
+    logits_of(f.source, &(struct model_options){.exact = true}, wanted);
     snprintf(mmproj, sizeof mmproj, "%s/gguf/mmproj-F16.gguf", f.source);
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         assert_int_equal(RUN(LANG_EN, "quantize", f.source, f.text, "--type", types[i]), EXIT_OK);
@@ -139,6 +140,106 @@ static void logits_stay_near(void **state)
         if (!(apart <= 1.1 * bound))
             fail_msg("%s: 1 - cosine is %g", types[i], apart);
     }
+}
+
+/* A source quantised when it is loaded is the file that was quantised from it, bit for bit: with
+ * rows as they are, and in tiles. */
+static void loading_can_quantize(void **state)
+{
+    (void)state;
+    static const char *const sources[] = {"tiny-c", "tiny-c/gguf/tiny-c-F16.gguf", "tiny-fp8",
+                                          "tiny-c/gguf/tiny-c-Q8_0.gguf", "tiny-a"};
+    static const enum dtype types[] = {DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K, DTYPE_F16};
+    char mmproj[640];
+    snprintf(mmproj, sizeof mmproj, "%s/gguf/mmproj-F16.gguf", f.source);
+    for (size_t i = 0; i < ARRAY_LEN(sources) * ARRAY_LEN(types) * 2; i++) {
+        char source[640];
+        const char *name = sources[i / (ARRAY_LEN(types) * 2)];
+        const enum dtype *type = &types[i / 2 % ARRAY_LEN(types)];
+        const bool is_file = strstr(name, ".gguf"), exact = i % 2;
+        if (strstr(name, "Q8_0") && *type == DTYPE_F16)
+            continue; /* refused */
+        snprintf(source, sizeof source, "%s/../%s", f.source, name);
+        const struct model_options from = {
+            .mmproj = is_file ? mmproj : NULL, .quantize = type, .exact = exact};
+        assert_int_equal(RUN(LANG_EN, "quantize", source, f.text, "--type", dtype_info(*type)->name,
+                             "--mmproj", from.mmproj ? mmproj : ""),
+                         EXIT_OK);
+        float wanted[VOCAB], got[VOCAB];
+        logits_of(f.text, &(struct model_options){.exact = exact}, wanted);
+        logits_of(source, &from, got);
+        if (memcmp(wanted, got, sizeof got) != 0)
+            fail_msg("%s to %s: other logits", name, dtype_info(*type)->name);
+    }
+}
+
+/* What is told while a checkpoint is loaded. */
+struct telling {
+    uint64_t last;
+    size_t times;
+};
+
+static void on_progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct telling *t = arg;
+    assert_true(done >= t->last && done <= total);
+    t->last = done;
+    t->times++;
+}
+
+static void loading_tells_sizes(void **state)
+{
+    (void)state;
+    static const enum dtype type = DTYPE_Q6_K;
+    struct telling telling = {0};
+    const struct model_options options = {
+        .quantize = &type, .progress = on_progress, .arg = &telling};
+    struct model *model, *kept;
+    assert_int_equal(model_load(f.source, &options, &model, NULL), STATUS_OK);
+    assert_int_equal(telling.last, checkpoint_bytes(model->checkpoint));
+    assert_string_equal(model->quantized, "Q6_K");
+    assert_int_equal(model_load(f.source, NULL, &kept, NULL), STATUS_OK);
+    assert_null(kept->quantized);
+    assert_int_equal(model_bytes(kept), checkpoint_bytes(kept->checkpoint));
+    assert_true(model_bytes(model) < model_bytes(kept));
+    const uint64_t fit_bytes = model_bytes(model);
+    model_destroy(model);
+    model_destroy(kept);
+    const struct model_options fitting = {.fit_bytes = fit_bytes}; /* Q8_0 is larger */
+    assert_int_equal(model_load(f.source, &fitting, &model, NULL), STATUS_OK);
+    assert_non_null(model->quantized);
+    assert_string_equal(model->quantized, "Q6_K");
+    model_destroy(model);
+    const struct model_options roomy = {.fit_bytes = UINT64_MAX};
+    assert_int_equal(model_load(f.source, &roomy, &model, NULL), STATUS_OK);
+    assert_null(model->quantized);
+    model_destroy(model);
+}
+
+static void quantizing_to_more_bits_is_refused(void **state)
+{
+    (void)state;
+    static const enum dtype type = DTYPE_Q8_0;
+    char source[640], mmproj[640];
+    struct model *model;
+    struct reason why;
+    snprintf(source, sizeof source, "%s/gguf/tiny-c-Q4_0.gguf", f.source);
+    snprintf(mmproj, sizeof mmproj, "%s/gguf/mmproj-F16.gguf", f.source);
+    const struct model_options options = {.mmproj = mmproj, .quantize = &type};
+    assert_int_equal(model_load(source, &options, &model, &why), STATUS_INVALID);
+    assert_string_equal(why.code, "invalid_value");
+    assert_non_null(strstr(why.message[LANG_EN], "The weights are Q4_0 already"));
+    assert_int_equal(RUN(LANG_EN, "check", source, "--mmproj", mmproj, "--quantize", "q8_0"),
+                     EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "check", source, "--mmproj", mmproj, "--quantize", "q9"),
+                     EXIT_USAGE);
+    assert_int_equal(RUN(LANG_EN, "check", f.source, "--quantize", "q8_0", "--exact", "--json"),
+                     EXIT_OK);
+    int64_t bytes;
+    assert_true(json_int64(json_get(parse(), "bytes"), &bytes));
+    assert_int_equal(RUN(LANG_EN, "check", f.source, "--json"), EXIT_OK);
+    int64_t kept;
+    assert_true(json_int64(json_get(parse(), "bytes"), &kept) && kept > bytes);
 }
 
 static void json_has_every_tensor(void **state)
@@ -245,6 +346,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_generates_a_token),
         cmocka_unit_test(logits_stay_near),
+        cmocka_unit_test(loading_can_quantize),
+        cmocka_unit_test(loading_tells_sizes),
+        cmocka_unit_test(quantizing_to_more_bits_is_refused),
         cmocka_unit_test(json_has_every_tensor),
         cmocka_unit_test(the_table_is_in_both_languages),
         cmocka_unit_test(the_vision_part_can_be_named),

@@ -1,9 +1,11 @@
 /* qvl serve: the service with its settings, and what it says when it starts and stops. */
 #include "cli/demo_model.h"
+#include "cli/model.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 
 #include "config/describe.h"
+#include "engine/model.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -71,6 +73,12 @@ static void on_ready(void *arg, const struct service *service)
                         "note: the checkpoint's chat template is none of the official ones; "
                         "the nearest one is used",
                         "注意：该模型的对话模板不是官方模板；将使用最接近的官方模板"));
+    if (service->model->quantized) {
+        char size[32];
+        model_format_bytes(model_bytes(service->model), size);
+        printf(cli_text(a->cli, "quantized to %s: %s of weights\n", "已量化为 %s：权重共 %s\n"),
+               service->model->quantized, size);
+    }
     if (a->routes)
         print_routes(a->cli);
     char address[256] = "";

@@ -1,7 +1,7 @@
 #include "base/utf8.h"
 #include "config/describe.h"
 
-enum { COLUMNS = 80, INDENT = 8 };
+enum { COLUMNS = 80, INDENT = 8, WORDS_COLUMNS = 32, WORDS_BYTES = 256 };
 
 /* Bytes of `text` that fit in the columns: whole words; Chinese may break after any character. */
 static size_t line_len(struct str text, size_t columns)
@@ -27,26 +27,37 @@ static void print_wrapped(FILE *out, struct str text)
     }
 }
 
+/* "f16|f32|q8_0" */
+static void join_words(const struct setting *row, char out[WORDS_BYTES])
+{
+    size_t len = 0;
+    for (size_t i = 0; row->words[i] && len < WORDS_BYTES; i++)
+        len += (size_t)snprintf(out + len, WORDS_BYTES - len, "%s%s", i ? "|" : "", row->words[i]);
+}
+
 static void print_row(const struct setting *row, FILE *out, enum lang lang)
 {
     char flag[SETTING_NAME_MAX];
+    char words[WORDS_BYTES] = "";
     const char *metavar = setting_kind(row->type)->metavar;
+    if (row->type == SETTING_CHOICE)
+        join_words(row, words);
+    const bool many = strlen(words) > WORDS_COLUMNS; /* on a line of their own */
     setting_flag_name(row, flag);
     fprintf(out, "  --%s", flag);
     if (row->alias)
         fprintf(out, ", --%s", row->alias);
     if (!metavar)
         fprintf(out, ", --no-%s", flag);
-    else if (row->type == SETTING_CHOICE)
-        for (size_t i = 0; row->words[i]; i++)
-            fprintf(out, "%s%s", i ? "|" : " ", row->words[i]);
     else
-        fprintf(out, " %s", metavar);
+        fprintf(out, " %s", words[0] && !many ? words : metavar);
     if (row->type == SETTING_LISTENERS)
         fputs(", --host HOST, --port N", out);
     if (row->fallback)
         fprintf(out, lang == LANG_ZH ? "（%s）" : "  (%s)", row->fallback);
     fputc('\n', out);
+    if (many)
+        print_wrapped(out, str_from(words));
     print_wrapped(out, str_from(row->help[lang]));
 }
 

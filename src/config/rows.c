@@ -19,6 +19,9 @@ static const char *const error_log_places[] = {"stderr", "stdout", NULL};
 /* In the order of enum access_log_format and enum log_level. */
 static const char *const access_log_formats[] = {"json", "combined", NULL};
 static const char *const kv_types[] = {"f16", "f32", "q8_0", NULL}; /* enum kv_setting */
+/* enum quantize_setting */
+static const char *const quantize_types[] = {"auto", "none", "f32",  "f16",  "bf16", "q8_0", "q4_0",
+                                             "q4_1", "q5_0", "q5_1", "q4_k", "q5_k", "q6_k", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
 static const struct setting rows[] = {
@@ -105,6 +108,18 @@ static const struct setting rows[] = {
      FIELD(model.aliases, struct text_list),
      .fallback = "qwen-vl-8b, qwen3-vl-8b",
      .help = {"Other names that mean the same model.", "同一模型的其他名称。"}},
+    {.path = "model.quantize",
+     .type = SETTING_CHOICE,
+     FIELD(model.quantize, enum quantize_setting),
+     .fallback = "auto",
+     .alias = "quantize",
+     .words = quantize_types,
+     .help = {"Number format that the text model is brought to when it is loaded, as qvl model "
+              "quantize does. none: as the checkpoint has it. auto: the same, but if that does "
+              "not fit into memory, the best of q8_0, q6_k, q5_k and q4_k that does.",
+              "加载时将文本模型转换成的数值格式，与 qvl model quantize "
+              "相同。none：保持检查点的格式。auto：同 none；但内存放不下时，取 "
+              "q8_0、q6_k、q5_k、q4_k 中放得下的最佳者。"}},
     {.path = "model.threads",
      .type = SETTING_INTEGER,
      FIELD(model.threads, int64_t),

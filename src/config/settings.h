@@ -11,6 +11,11 @@
 #include <stdio.h>
 
 enum kv_setting { KV_SETTING_F16, KV_SETTING_F32, KV_SETTING_Q8_0 };
+enum quantize_setting {
+    QUANTIZE_SETTING_AUTO,
+    QUANTIZE_SETTING_NONE,
+    QUANTIZE_SETTING_TYPES, /* from here on in the order of enum dtype */
+};
 enum access_log_format { ACCESS_LOG_JSON, ACCESS_LOG_COMBINED };
 
 struct settings {
@@ -28,6 +33,7 @@ struct settings {
         const char *mmproj; /* "": the only one beside the GGUF file `path` */
         const char *name;   /* never empty */
         struct text_list aliases;
+        enum quantize_setting quantize;
         int64_t threads; /* 0: one per usable core */
         int64_t context; /* tokens */
         int64_t max_sequences;

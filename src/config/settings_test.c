@@ -107,6 +107,7 @@ static void defaults_are_the_contract(void **state)
     assert_string_equal(s->model.name, "qwen3-vl-demo");
     assert_int_equal(s->model.aliases.count, 2);
     assert_string_equal(s->model.aliases.items[0], "qwen-vl-8b");
+    assert_int_equal(s->model.quantize, QUANTIZE_SETTING_AUTO);
     assert_int_equal(s->model.threads, 0);
     assert_int_equal(s->model.context, 32768);
     assert_int_equal(s->model.max_sequences, 16);

@@ -2,6 +2,7 @@
 
 #include "engine/rope.h"
 #include "kernels/kernels.h"
+#include "model/quantize_plan.h"
 #include "os/cpu.h"
 
 #include <stdlib.h>
@@ -27,19 +28,62 @@ static void on_packed(void *arg, uint64_t done_bytes)
     advance(arg, done_bytes);
 }
 
-static enum status pack(struct model *model, struct readying *r, struct reason *why)
+static enum status pack(struct model *model, const struct packing_options *options,
+                        struct reason *why)
 {
-    struct kernels kernels;
-    kernels_select(&kernels);
-    if (model->exact || !kernels.integer)
-        return STATUS_OK;
     struct pool *pool;
     enum status status = pool_create(cpu_usable_cores(), &pool, why);
     if (status != STATUS_OK)
         return status;
-    status = packing_create(&model->weights, model->config.text.layers, pool, on_packed, r,
+    status = packing_create(&model->weights, model->config.text.layers, options, pool,
                             &model->packing, why);
     pool_destroy(pool);
+    return status;
+}
+
+/* The first type with which the weights are small enough; NULL: none is, or there is no need. */
+static enum status find_fitting(const struct model *model, uint64_t fit_bytes,
+                                const enum dtype **out, struct reason *why)
+{
+    static const enum dtype types[] = {DTYPE_Q8_0, DTYPE_Q6_K, DTYPE_Q5_K, DTYPE_Q4_K};
+    const uint64_t bytes = checkpoint_bytes(model->checkpoint);
+    *out = NULL;
+    if (fit_bytes == 0 || bytes <= fit_bytes)
+        return STATUS_OK;
+    for (size_t i = 0; i < ARRAY_LEN(types) && !*out; i++) {
+        struct quantize_plan plan;
+        const enum status status = quantize_plan_text(model, types[i], &plan, why);
+        if (status != STATUS_OK)
+            return status;
+        if (bytes - quantize_plan_source_bytes(&plan) + plan.bytes <= fit_bytes)
+            *out = &types[i];
+        quantize_plan_release(&plan);
+    }
+    return STATUS_OK;
+}
+
+static enum status transform(struct model *model, struct readying *r, struct reason *why)
+{
+    struct kernels kernels;
+    kernels_select(&kernels);
+    struct packing_options options = {
+        .tiles = kernels.integer && !model->exact, .progress = on_packed, .arg = r};
+    const enum dtype *type = r->options->quantize;
+    enum status status = STATUS_OK;
+    if (!type)
+        status = find_fitting(model, r->options->fit_bytes, &type, why);
+    if (status != STATUS_OK || (!type && !options.tiles))
+        return status;
+    struct quantize_plan plan = {0};
+    if (type)
+        status = quantize_plan_text(model, *type, &plan, why);
+    if (status == STATUS_OK)
+        status = quantize_plan_check(&plan, why);
+    options.plan = &plan;
+    if (status == STATUS_OK)
+        status = pack(model, &options, why);
+    quantize_plan_release(&plan);
+    model->quantized = type ? dtype_info(*type)->name : NULL;
     return status;
 }
 
@@ -93,7 +137,7 @@ enum status model_load(const char *path, const struct model_options *options, st
     if (status == STATUS_OK) {
         model->exact = readying.options->exact;
         readying.total = checkpoint_bytes(model->checkpoint);
-        status = pack(model, &readying, why);
+        status = transform(model, &readying, why);
     }
     if (status != STATUS_OK) {
         model_destroy(model);
@@ -103,6 +147,13 @@ enum status model_load(const char *path, const struct model_options *options, st
     advance(&readying, readying.total);
     *out = model;
     return STATUS_OK;
+}
+
+uint64_t model_bytes(const struct model *model)
+{
+    const uint64_t bytes = checkpoint_bytes(model->checkpoint);
+    const struct packing *packing = model->packing;
+    return packing ? bytes - packing_source_bytes(packing) + packing_bytes(packing) : bytes;
 }
 
 void model_destroy(struct model *model)

@@ -8,15 +8,23 @@ typedef void model_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 struct model_options {
     const char *mmproj; /* see model_open */
-    bool exact; /* the engine computes in F32: weights stay as they are, their values are used */
+    bool exact;         /* the engine computes in F32, with the values of the weights as they are */
+    const enum dtype *quantize; /* the text model is quantised to this; NULL: it stays as it is */
+    /* Without `quantize`: if the weights are larger than this, the text model is quantised to the
+     * best type with which they are not; 0: never. */
+    uint64_t fit_bytes;
     model_progress_fn *progress;
     void *arg; /* of progress */
 };
 
-/* As model_open, and makes the weights ready: block-quantised matrices are packed for the integer
- * kernels, if the processor has them, and every other weight page is touched, so that the first
- * token is not slow. `options` may be NULL. Codes: those of model_open; bad_config too if the
- * engine cannot run heads of that size; memory_full. */
+/* As model_open, and makes the weights ready: matrices are quantised as quantize_file.h would, if
+ * that is asked for; block-quantised ones are packed for the integer kernels, if the processor has
+ * them; and every other weight page is touched, so that the first token is not slow. `options` may
+ * be NULL. Codes: those of model_open; bad_config too if the engine cannot run heads of that size;
+ * invalid_value (quantize_plan_check); memory_full. */
 MUST_CHECK enum status model_load(const char *path, const struct model_options *options,
                                   struct model **out, struct reason *why);
+
+/* Bytes of the weights as they are now. */
+uint64_t model_bytes(const struct model *model);
 void model_destroy(struct model *model); /* takes NULL */

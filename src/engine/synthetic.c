@@ -298,8 +298,8 @@ enum status synthetic_build(const struct synthetic_plan *plan, struct pool *pool
         make(&maker);
     enum status status = good && !maker.failed ? STATUS_OK : reason_no_memory(why, maker.used);
     if (status == STATUS_OK)
-        status = packing_create(&out->model.weights, out->model.config.text.layers, pool, NULL,
-                                NULL, &out->packing, why);
+        status = packing_create(&out->model.weights, out->model.config.text.layers,
+                                &(struct packing_options){.tiles = true}, pool, &out->packing, why);
     if (status != STATUS_OK)
         synthetic_release(out);
     return status;

@@ -1,23 +1,38 @@
 #include "model/packing.h"
 
-#include "kernels/tile.h"
+#include "kernels/exact.h"
+#include "model/quantize.h"
+#include "model/quantize_plan.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { LAYER_MATRICES = 7 };
+enum { LAYER_MATRICES = 7, OTHER_MATRICES = 2, STRETCH_BYTES = 32 << 20 };
 
-struct block {
-    struct matrix *matrix;
-    void *memory;
+/* A matrix that gets new memory: tiles, or rows as in a file. */
+struct part {
+    struct matrix *matrix; /* of the weights */
+    struct matrix source;  /* as the checkpoint has it */
+    enum dtype dtype;      /* to be */
+    bool tiled;
+    char *memory;
     size_t bytes;
 };
 
 struct packing {
-    struct block *blocks;
+    struct part *parts;
     size_t count;
-    uint64_t bytes;
+    uint64_t bytes, source_bytes;
+};
+
+/* What the threads work on: strips of one part from `first` on. */
+struct stretch {
+    const struct kernels *kernels;
+    const struct part *part;
+    size_t first;
+    char *scratch; /* of each thread scratch_bytes: a row of F32, then a strip of rows */
+    size_t scratch_bytes;
 };
 
 static size_t strips_of(const struct matrix *w)
@@ -25,9 +40,9 @@ static size_t strips_of(const struct matrix *w)
     return (w->rows - 1) / TILE_ROWS + 1;
 }
 
-static size_t bytes_of(const struct matrix *w)
+static size_t row_bytes_of(const struct part *part)
 {
-    return strips_of(w) * tile_strip_bytes(w->dtype, w->cols);
+    return dtype_bytes(part->dtype, part->source.cols);
 }
 
 /* Large pages: a product passes over all of it. */
@@ -41,82 +56,184 @@ static void *take_memory(size_t bytes)
     return memory;
 }
 
-/* The pages that the data fill completely can be read from the file again. */
-static void give_back(const struct matrix *w)
+/* The pages that these bytes of a checkpoint fill completely are not needed any more, or can be
+ * read from the file again. */
+static void give_back(const void *data, size_t bytes)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)w->data;
-    const uintptr_t end = begin + w->rows * matrix_row_bytes(w);
-    const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data;
+    const uintptr_t first = (begin + page - 1) / page * page, last = (begin + bytes) / page * page;
     if (last > first)
         (void)madvise((void *)first, last - first, MADV_DONTNEED);
 }
 
-static void pack_strips(void *arg, size_t begin, size_t end, int thread)
+/* `n` rows from `row`, quantised as `qvl model quantize` does. */
+static void quantize_rows(const struct stretch *s, size_t row, size_t n, float *x, char *out)
 {
-    (void)thread;
-    const struct block *block = arg;
-    const size_t bytes = tile_strip_bytes(block->matrix->dtype, block->matrix->cols);
-    for (size_t i = begin; i < end; i++)
-        tile_pack_strip((char *)block->memory + i * bytes, block->matrix, i);
+    const struct part *part = s->part;
+    for (size_t i = 0; i < n; i++, out += row_bytes_of(part)) {
+        exact_row(s->kernels, &part->source, row + i, 0, part->source.cols, x);
+        quantize_row(s->kernels, part->dtype, x, part->source.cols, out);
+    }
 }
 
-/* The matrices that get tiles; `list` has room for all. */
-static size_t choose(struct weights *weights, uint32_t layers, struct block *list)
+static void make_strip(const struct stretch *s, size_t strip, int thread)
 {
-    size_t count = 0;
+    const struct part *part = s->part;
+    const struct matrix *from = &part->source;
+    const size_t row = strip * TILE_ROWS;
+    const size_t n = from->rows - row < TILE_ROWS ? from->rows - row : TILE_ROWS;
+    char *to = part->memory + row * row_bytes_of(part);
+    if (part->dtype == from->dtype) {
+        tile_pack_strip(to, from, strip);
+        return;
+    }
+    float *x = (float *)(s->scratch + (size_t)thread * s->scratch_bytes);
+    char *rows = part->tiled ? (char *)(x + from->cols) : to;
+    quantize_rows(s, row, n, x, rows);
+    const struct matrix quantized = {
+        .data = rows, .dtype = part->dtype, .rows = (uint32_t)n, .cols = from->cols};
+    if (part->tiled)
+        tile_pack_strip(to, &quantized, 0);
+}
+
+static void make_strips(void *arg, size_t begin, size_t end, int thread)
+{
+    const struct stretch *s = arg;
+    for (size_t i = begin; i < end; i++)
+        make_strip(s, s->first + i, thread);
+}
+
+static enum dtype planned(const struct quantize_plan *plan, const struct matrix *w)
+{
+    for (size_t i = 0; plan && i < plan->count; i++)
+        if (plan->tensors[i].from.data == w->data)
+            return plan->tensors[i].dtype;
+    return w->dtype;
+}
+
+/* Adds the matrix if it is to be another one. looked_up: single rows of it are read. */
+static void consider(struct packing *packing, const struct packing_options *options,
+                     struct matrix *w, bool looked_up)
+{
+    struct part part = {.matrix = w, .source = *w, .dtype = planned(options->plan, w)};
+    part.tiled = options->tiles && !looked_up && tile_supports(part.dtype, w->cols);
+    if (!part.tiled && part.dtype == w->dtype)
+        return;
+    part.bytes = part.tiled ? strips_of(w) * tile_strip_bytes(part.dtype, w->cols)
+                            : w->rows * row_bytes_of(&part);
+    packing->parts[packing->count++] = part;
+}
+
+static void choose(struct packing *packing, struct weights *weights, uint32_t layers,
+                   const struct packing_options *options)
+{
+    const bool tied = weights->head.data == weights->embed.data;
     for (uint32_t i = 0; i < layers; i++) {
         struct text_layer *l = &weights->layers[i];
         struct matrix *const matrices[LAYER_MATRICES] = {&l->q,    &l->k,  &l->v,   &l->o,
                                                          &l->gate, &l->up, &l->down};
         for (size_t m = 0; m < LAYER_MATRICES; m++)
-            if (tile_supports(matrices[m]->dtype, matrices[m]->cols))
-                list[count++].matrix = matrices[m];
+            consider(packing, options, matrices[m], false);
     }
-    if (tile_supports(weights->head.dtype, weights->head.cols))
-        list[count++].matrix = &weights->head;
-    return count;
+    if (!tied)
+        consider(packing, options, &weights->embed, true);
+    consider(packing, options, &weights->head, false);
 }
 
-static enum status pack_all(struct packing *packing, struct pool *pool,
-                            packing_progress_fn *progress, void *arg, struct reason *why)
+static void make_part(struct packing *packing, struct stretch *s, struct pool *pool,
+                      const struct packing_options *options)
 {
+    const struct matrix *from = &s->part->source;
+    const size_t strip_bytes = TILE_ROWS * matrix_row_bytes(from), strips = strips_of(from);
+    const size_t at_once = STRETCH_BYTES / strip_bytes + 1;
+    const size_t bytes = from->rows * matrix_row_bytes(from);
+    for (s->first = 0; s->first < strips; s->first += at_once) {
+        const size_t n = strips - s->first < at_once ? strips - s->first : at_once;
+        pool_run(pool, n, 8, make_strips, s);
+        const size_t begin = s->first * strip_bytes, rest = bytes - begin;
+        const size_t done = n * strip_bytes < rest ? n * strip_bytes : rest;
+        give_back((const char *)from->data + begin, done);
+        packing->source_bytes += done;
+        if (options->progress)
+            options->progress(options->arg, packing->source_bytes);
+    }
+    packing->bytes += s->part->bytes;
+}
+
+static size_t scratch_of(const struct packing *packing)
+{
+    size_t most = 0;
     for (size_t i = 0; i < packing->count; i++) {
-        struct block *block = &packing->blocks[i];
-        block->bytes = bytes_of(block->matrix);
-        block->memory = take_memory(block->bytes);
-        if (!block->memory)
-            return reason_no_memory(why, block->bytes);
-        pool_run(pool, strips_of(block->matrix), 8, pack_strips, block);
-        give_back(block->matrix);
-        packing->bytes += block->bytes;
-        if (progress)
-            progress(arg, packing->bytes);
+        const struct part *part = &packing->parts[i];
+        const size_t bytes = part->source.cols * sizeof(float) + TILE_ROWS * row_bytes_of(part);
+        most = bytes > most ? bytes : most;
     }
-    for (size_t i = 0; i < packing->count; i++)
-        packing->blocks[i].matrix->tiles = packing->blocks[i].memory;
-    return STATUS_OK;
+    return (most + 63) / 64 * 64;
 }
 
-enum status packing_create(struct weights *weights, uint32_t layers, struct pool *pool,
-                           packing_progress_fn *progress, void *arg, struct packing **out,
-                           struct reason *why)
+static enum status make_all(struct packing *packing, struct pool *pool,
+                            const struct packing_options *options, struct reason *why)
 {
-    const size_t most = (size_t)layers * LAYER_MATRICES + 1;
-    struct packing *packing = calloc(1, sizeof *packing);
-    struct block *blocks = calloc(most, sizeof *blocks);
-    if (!packing || !blocks) {
-        free(packing);
-        free(blocks);
-        return reason_no_memory(why, most * sizeof *blocks);
+    struct kernels kernels;
+    kernels_select(&kernels);
+    struct stretch s = {.kernels = &kernels, .scratch_bytes = scratch_of(packing)};
+    const size_t scratch = (size_t)pool_threads(pool) * s.scratch_bytes;
+    s.scratch = malloc(scratch + 1);
+    enum status status = s.scratch ? STATUS_OK : reason_no_memory(why, scratch);
+    for (size_t i = 0; i < packing->count && !status; i++) {
+        struct part *part = &packing->parts[i];
+        part->memory = take_memory(part->bytes);
+        if (!part->memory)
+            status = reason_no_memory(why, part->bytes);
+        s.part = part;
+        if (!status)
+            make_part(packing, &s, pool, options);
     }
-    packing->blocks = blocks;
-    packing->count = choose(weights, layers, blocks);
-    const enum status status = pack_all(packing, pool, progress, arg, why);
-    if (status == STATUS_OK)
-        *out = packing;
-    else
-        packing_destroy(packing);
+    free(s.scratch);
     return status;
+}
+
+static void replace(const struct part *part)
+{
+    struct matrix *w = part->matrix;
+    const bool same = part->dtype == w->dtype;
+    w->tiles = part->tiled ? part->memory : NULL;
+    w->data = !part->tiled ? part->memory : same ? w->data : NULL;
+    w->scales = same ? w->scales : NULL;
+    w->dtype = part->dtype;
+}
+
+static void replace_all(const struct packing *packing, struct weights *weights)
+{
+    const bool tied = weights->head.data == weights->embed.data;
+    for (size_t i = 0; i < packing->count; i++)
+        replace(&packing->parts[i]);
+    if (tied)
+        weights->embed = weights->head;
+}
+
+enum status packing_create(struct weights *weights, uint32_t layers,
+                           const struct packing_options *options, struct pool *pool,
+                           struct packing **out, struct reason *why)
+{
+    const size_t most = (size_t)layers * LAYER_MATRICES + OTHER_MATRICES;
+    struct packing *packing = calloc(1, sizeof *packing);
+    struct part *parts = calloc(most, sizeof *parts);
+    if (!packing || !parts) {
+        free(packing);
+        free(parts);
+        return reason_no_memory(why, most * sizeof *parts);
+    }
+    packing->parts = parts;
+    choose(packing, weights, layers, options);
+    const enum status status = make_all(packing, pool, options, why);
+    if (status != STATUS_OK) {
+        packing_destroy(packing);
+        return status;
+    }
+    replace_all(packing, weights);
+    *out = packing;
+    return STATUS_OK;
 }
 
 void packing_destroy(struct packing *packing)
@@ -124,16 +241,26 @@ void packing_destroy(struct packing *packing)
     if (!packing)
         return;
     for (size_t i = 0; i < packing->count; i++)
-        if (packing->blocks[i].memory)
-            munmap(packing->blocks[i].memory, packing->blocks[i].bytes);
-    free(packing->blocks);
+        if (packing->parts[i].memory)
+            munmap(packing->parts[i].memory, packing->parts[i].bytes);
+    free(packing->parts);
     free(packing);
 }
 
 bool packing_has(const struct packing *packing, const void *data)
 {
     for (size_t i = 0; i < packing->count; i++)
-        if (packing->blocks[i].matrix->data == data)
+        if (packing->parts[i].source.data == data)
             return true;
     return false;
+}
+
+uint64_t packing_bytes(const struct packing *packing)
+{
+    return packing->bytes;
+}
+
+uint64_t packing_source_bytes(const struct packing *packing)
+{
+    return packing->source_bytes;
 }

@@ -1,24 +1,38 @@
-/* Block-quantised matrices brought into the layout of the integer kernels (kernels/tile.h), once,
- * when a model is loaded.
+/* Matrices of the text model in other memory than the checkpoint's, made once, when it is loaded:
+ * quantised, and in the layout of the integer kernels (kernels/tile.h).
  *
- * The tiles stand in memory of their own; the pages of the checkpoint's mapping that they were made
- * of are given back matrix by matrix, so that there are never two copies of the whole. */
+ * This happens a stretch of rows at a time, and the pages of the checkpoint's mapping that a
+ * stretch was made of are given back at once, so that there are never two copies of the whole. */
 #pragma once
 
 #include "model/weights.h"
 #include "os/pool.h"
 
 struct packing;
+struct quantize_plan;
 
-/* Called after each matrix, from the calling thread, with the bytes packed so far; may be NULL. */
+/* Called after each stretch, from the calling thread, with the bytes of the checkpoint that are
+ * done so far. */
 typedef void packing_progress_fn(void *arg, uint64_t done_bytes);
 
-/* Gives the matrices of the decoder layers, and the output head, their tiles, where their dtype has
- * some. Threads of the pool share the work. On failure nothing is packed. Codes: memory_full. */
-MUST_CHECK enum status packing_create(struct weights *weights, uint32_t layers, struct pool *pool,
-                                      packing_progress_fn *progress, void *arg,
+struct packing_options {
+    bool tiles; /* matrices are for the integer kernels, where their dtype has tiles */
+    const struct quantize_plan *plan; /* of the text model; NULL: every matrix keeps its dtype */
+    packing_progress_fn *progress;    /* may be NULL */
+    void *arg;
+};
+
+/* Changes the matrices of the decoder layers, the embedding and the output head. A matrix that has
+ * tiles has no data if it was quantised; tokens are looked up in a tied embedding's tiles. Threads
+ * of the pool share the work. On failure nothing is changed. Codes: memory_full. */
+MUST_CHECK enum status packing_create(struct weights *weights, uint32_t layers,
+                                      const struct packing_options *options, struct pool *pool,
                                       struct packing **out, struct reason *why);
 void packing_destroy(struct packing *packing); /* takes NULL */
 
-/* Whether the matrix that begins at `data` was packed. */
+/* Whether the matrix that begins at `data` in the checkpoint has other memory now. */
 bool packing_has(const struct packing *packing, const void *data);
+
+/* Bytes of the matrices here, and of the same in the checkpoint. */
+uint64_t packing_bytes(const struct packing *packing);
+uint64_t packing_source_bytes(const struct packing *packing);

@@ -198,3 +198,17 @@ void quantize(enum dtype dtype, const float *x, size_t n, void *blocks)
         quantize_block(dtype, bounded, to);
     }
 }
+
+void quantize_row(const struct kernels *kernels, enum dtype dtype, const float *x, size_t n,
+                  void *out)
+{
+    if (quantize_supports(dtype)) {
+        quantize(dtype, x, n, out);
+    } else if (dtype == DTYPE_BF16) {
+        uint16_t *to = out;
+        for (size_t i = 0; i < n; i++)
+            to[i] = f32_to_bf16(x[i]);
+    } else {
+        kernels->from_f32[dtype](out, x, n);
+    }
+}

@@ -2,7 +2,7 @@
  * the sum of squared errors small (scale_search.h). */
 #pragma once
 
-#include "kernels/matrix.h"
+#include "kernels/kernels.h"
 
 #include <stdbool.h>
 
@@ -12,3 +12,7 @@ bool quantize_supports(enum dtype dtype);
 /* n values, a multiple of the dtype's block → blocks. Values that are not finite are taken as 0,
  * those beyond a format's range as its largest. Any thread. */
 void quantize(enum dtype dtype, const float *x, size_t n, void *blocks);
+
+/* The same for F32, F16 and BF16 too. */
+void quantize_row(const struct kernels *kernels, enum dtype dtype, const float *x, size_t n,
+                  void *out);

@@ -1,12 +1,12 @@
 #include "model/quantize_file.h"
 
 #include "kernels/exact.h"
-#include "kernels/half.h"
 #include "model/quantize.h"
 #include "model/quantize_keys.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { STRETCH_BYTES = 8 << 20, FRAMES = 2, SQUARE = 256 };
 
@@ -32,25 +32,23 @@ bool quantize_file_supports(enum dtype type)
     return type < DTYPE_PLAIN_COUNT || quantize_supports(type);
 }
 
+const char quantize_file_types[] = "f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 q4_k q5_k q6_k";
+
+bool quantize_file_type(const char *name, enum dtype *out)
+{
+    for (enum dtype type = 0; type < DTYPE_COUNT; type++) {
+        *out = type;
+        if (quantize_file_supports(type) && strcasecmp(dtype_info(type)->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Of a row [channel, frame, y, x] one frame. */
 static void pick_frame(float *x, size_t count, uint32_t frame)
 {
     for (size_t i = 0; i < count / (FRAMES * SQUARE); i++)
         memmove(x + i * SQUARE, x + (i * FRAMES + frame) * SQUARE, SQUARE * sizeof *x);
-}
-
-static void encode(const struct kernels *kernels, enum dtype dtype, const float *x, size_t n,
-                   void *out)
-{
-    if (quantize_supports(dtype)) {
-        quantize(dtype, x, n, out);
-    } else if (dtype == DTYPE_BF16) {
-        uint16_t *to = out;
-        for (size_t i = 0; i < n; i++)
-            to[i] = f32_to_bf16(x[i]);
-    } else {
-        kernels->from_f32[dtype](out, x, n);
-    }
 }
 
 static void add_errors(struct sums *sums, const float *x, const float *y, size_t n)
@@ -75,7 +73,7 @@ static void convert_rows(void *arg, size_t begin, size_t end, int thread)
         exact_row(s->kernels, &t->from, s->first + i, 0, t->from.cols, x);
         if (t->is_frame)
             pick_frame(x, t->from.cols, t->frame);
-        encode(s->kernels, t->dtype, x, s->values, out);
+        quantize_row(s->kernels, t->dtype, x, s->values, out);
         s->kernels->to_f32[t->dtype](back, out, s->values);
         add_errors(&s->sums[thread], x, back, s->values);
     }

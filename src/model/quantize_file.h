@@ -21,6 +21,10 @@ struct quantize_job {
 /* Whether model files can be written in this format: F32, F16, BF16, and those of quantize.h. */
 bool quantize_file_supports(enum dtype type);
 
+/* Such a type by its name in either case; "f32 f16 bf16 q8_0 …". */
+bool quantize_file_type(const char *name, enum dtype *out);
+extern const char quantize_file_types[];
+
 /* Writes what is planned to `path` and fills in the tensors' errors. On failure there is no file of
  * that name, or the one that was there before. Codes: unwritable memory_full, and those of
  * quantize_put_tokenizer. */

@@ -123,6 +123,50 @@ enum status quantize_plan_text(const struct model *model, enum dtype type,
     return STATUS_OK;
 }
 
+static bool is_quantized(enum dtype dtype)
+{
+    return dtype >= DTYPE_PLAIN_COUNT && dtype != DTYPE_F8_E4M3;
+}
+
+static uint64_t source_bytes(const struct quantized_tensor *t)
+{
+    return t->from.rows * matrix_row_bytes(&t->from);
+}
+
+uint64_t quantize_plan_source_bytes(const struct quantize_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        bytes += source_bytes(&plan->tensors[i]);
+    return bytes;
+}
+
+enum status quantize_plan_check(const struct quantize_plan *plan, struct reason *why)
+{
+    const uint64_t bytes = quantize_plan_source_bytes(plan);
+    uint64_t largest = 0;
+    enum dtype quantized = DTYPE_F32;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct quantized_tensor *t = &plan->tensors[i];
+        if (is_quantized(t->from.dtype) && source_bytes(t) > largest) {
+            largest = source_bytes(t);
+            quantized = t->from.dtype;
+        }
+    }
+    if (largest == 0 || plan->bytes <= bytes)
+        return STATUS_OK;
+    const double growth = 100 * ((double)plan->bytes / (double)bytes - 1);
+    reason_set(why, "invalid_value",
+               "The weights are %s already; as %s they would take %.0f %% more memory and be no "
+               "better.",
+               "权重已是 %s；转为 %s 会多占 %.0f %% 的内存，精度不会提高。",
+               dtype_info(quantized)->name, dtype_info(plan->type)->name, growth);
+    reason_hint(why, "Leave the weights as they are, or choose a smaller type.",
+                "请保持权重原样，或选择更小的类型。");
+    reason_subject(why, "%s", dtype_info(plan->type)->name);
+    return STATUS_INVALID;
+}
+
 static void add_norm(struct quantize_plan *plan, const struct norm *norm, uint32_t n,
                      const char *stem)
 {

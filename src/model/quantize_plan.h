@@ -37,6 +37,12 @@ bool quantize_keeps_better(uint32_t layer, uint32_t layers);
 MUST_CHECK enum status quantize_plan_text(const struct model *model, enum dtype type,
                                           struct quantize_plan *out, struct reason *why);
 
+/* Bytes of what is quantised, as it is now. */
+uint64_t quantize_plan_source_bytes(const struct quantize_plan *plan);
+
+/* Refuses a plan that makes weights larger which are quantised already. Codes: invalid_value. */
+MUST_CHECK enum status quantize_plan_check(const struct quantize_plan *plan, struct reason *why);
+
 /* The vision part: matrices in F16, everything else in F32. Code: memory_full. */
 MUST_CHECK enum status quantize_plan_vision(const struct model *model, struct quantize_plan *out,
                                             struct reason *why);

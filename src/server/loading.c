@@ -1,5 +1,7 @@
 #include "server/loading.h"
 
+#include "os/memory.h"
+
 #include <stdlib.h>
 
 static void on_progress(void *arg, uint64_t done, uint64_t total)
@@ -37,14 +39,36 @@ static struct engine_options options_of(const struct settings *settings)
     };
 }
 
+/* What of the memory is for weights: not the KV cache, nor a sixteenth for all the rest. */
+static uint64_t bytes_for_weights(const struct settings *settings)
+{
+    struct memory_figures memory;
+    memory_figures_read(&memory);
+    const uint64_t others = (uint64_t)settings->model.kv_cache_bytes + memory.total / 16;
+    return memory.total > others ? memory.total - others : 1;
+}
+
+static struct model_options model_options_of(struct loading *l)
+{
+    const struct settings *settings = l->service->settings;
+    const enum quantize_setting quantize = settings->model.quantize;
+    if (quantize >= QUANTIZE_SETTING_TYPES)
+        l->type = (enum dtype)(quantize - QUANTIZE_SETTING_TYPES);
+    return (struct model_options){
+        .mmproj = settings->model.mmproj,
+        .exact = settings->model.exact,
+        .quantize = quantize >= QUANTIZE_SETTING_TYPES ? &l->type : NULL,
+        .fit_bytes = quantize == QUANTIZE_SETTING_AUTO ? bytes_for_weights(settings) : 0,
+        .progress = on_progress,
+        .arg = l,
+    };
+}
+
 static void load(uv_work_t *work)
 {
     struct loading *l = work->data;
     const struct engine_options options = options_of(l->service->settings);
-    const struct model_options loading = {.mmproj = l->service->settings->model.mmproj,
-                                          .exact = l->service->settings->model.exact,
-                                          .progress = on_progress,
-                                          .arg = l};
+    const struct model_options loading = model_options_of(l);
     l->status = model_load(l->service->model_path, &loading, &l->model, &l->why);
     if (l->status == STATUS_OK)
         l->status = engine_create(l->model, &options, &l->engine, &l->why);

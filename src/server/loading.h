@@ -8,6 +8,7 @@
 struct loading {
     struct service *service;
     uv_work_t work;
+    enum dtype type; /* of model.quantize */
     _Atomic uint64_t done_bytes, total_bytes;
     struct model *model;
     struct engine *engine;
