@@ -50,8 +50,8 @@ static enum status load(struct bench *b, int threads, struct reason *why)
         status = pool_create(threads, &pool, why);
         if (status != STATUS_OK)
             return status;
-        status = synthetic_create(plan->shape, plan->type, plan->layers, plan->image_width > 0, pool,
-                                  &b->synthetic, why);
+        status = synthetic_create(plan->shape, plan->type, plan->layers, plan->image_width > 0,
+                                  pool, &b->synthetic, why);
         pool_destroy(pool);
         b->model = &b->synthetic.model;
         b->out->weights_bytes = b->synthetic.weight_bytes;
@@ -118,15 +118,17 @@ static struct decoder_row row_of(const struct bench *b, uint32_t sequence, uint3
     };
 }
 
+/* The tokens in the batches that the scheduler makes. */
 static void measure_prompt(struct bench *b)
 {
-    const uint32_t total = b->plan->prompt_tokens;
+    const uint32_t total = b->plan->prompt_tokens, fast = fast_rows_of(total);
     const int64_t start = clock_ns(&clock_system);
     for (uint32_t done = 0; done < total;) {
-        const uint32_t n = total - done < CHUNK ? total - done : CHUNK;
+        const uint32_t end = done < fast ? fast : total;
+        const uint32_t n = end - done < CHUNK ? end - done : CHUNK;
         for (uint32_t i = 0; i < n; i++) {
             b->rows[i] = row_of(b, 0, done + i);
-            b->rows[i].fast = total > FINE_PROMPT_TOKENS;
+            b->rows[i].fast = done < fast;
         }
         done += n;
         b->rows[n - 1].wants_logits = done == total;

@@ -8,6 +8,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* The first layers are fine for all rows: what they add is small, and an error in it goes through
+ * all others (docs/internals/quantised.md). */
+enum { FINE_LAYERS = 2 };
+
 struct decoder {
     const struct model *model;
     struct compute *compute;
@@ -179,16 +183,20 @@ static void finish_heads(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
-/* x += attention(norm(x)) */
-static void attention(struct decoder *d, const struct decoder_row *rows, size_t n, uint32_t index)
+/* x += attention(norm(x)). All rows are fine for keys and values: they stay, and every later token
+ * sees them. */
+static void attention(struct decoder *d, const struct decoder_row *rows, size_t n, size_t fine,
+                      uint32_t index)
 {
     const struct text_layer *layer = &d->model->weights.layers[index];
     const struct text_config *c = &d->model->config.text;
     norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->input_norm.weight, NULL,
               c->rms_eps);
     matmul(d->compute, &layer->q, d->u, n, d->q);
+    compute_set_fine_rows(d->compute, SIZE_MAX);
     matmul(d->compute, &layer->k, d->u, n, d->k);
     matmul(d->compute, &layer->v, d->u, n, d->v);
+    compute_set_fine_rows(d->compute, fine);
     struct head_job job = {d, layer, rows, index};
     pool_run(compute_pool(d->compute), n, 4, finish_heads, &job);
     const struct attention_cache cache = layer_cache(d, index);
@@ -204,8 +212,8 @@ static void mlp(struct decoder *d, size_t n, uint32_t index)
     const struct text_config *c = &d->model->config.text;
     norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->post_attention_norm.weight, NULL,
               c->rms_eps);
-    matmul(d->compute, &layer->gate, d->u, n, d->gate);
-    matmul(d->compute, &layer->up, d->u, n, d->up);
+    const struct product products[] = {{&layer->gate, d->gate}, {&layer->up, d->up}};
+    matmul_several(d->compute, products, ARRAY_LEN(products), d->u, n);
     silu_mul_rows(d->compute, d->gate, d->up, n, c->intermediate_size);
     matmul_add(d->compute, &layer->down, d->gate, n, d->u, d->x);
 }
@@ -243,9 +251,10 @@ static float *head(struct decoder *d, const struct decoder_row *rows, size_t n)
     return d->logits;
 }
 
-static size_t fine_rows(const struct decoder_row *rows, size_t n)
+/* How many rows come first that layer `index` multiplies finely. */
+static size_t fine_rows(const struct decoder_row *rows, size_t n, uint32_t index)
 {
-    size_t fine = 0;
+    size_t fine = index < FINE_LAYERS ? n : 0;
     while (fine < n && !rows[fine].fast)
         fine++;
     return fine;
@@ -257,9 +266,10 @@ float *decoder_forward(struct decoder *decoder, const struct decoder_row *rows, 
     const struct model_config *config = &decoder->model->config;
     embed(decoder, rows, n);
     trace(decoder, -1, n);
-    compute_set_fine_rows(decoder->compute, fine_rows(rows, n));
     for (uint32_t i = 0; i < config->text.layers; i++) {
-        attention(decoder, rows, n, i);
+        const size_t fine = fine_rows(rows, n, i);
+        compute_set_fine_rows(decoder->compute, fine);
+        attention(decoder, rows, n, fine, i);
         mlp(decoder, n, i);
         if (i < config->vision.deepstack_count)
             add_deepstack(decoder, rows, n, i);

@@ -342,7 +342,7 @@ static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
         if (decodes(sequence) || wants_vision(s, sequence) ||
             sequence_is_fast(sequence, sequence->cached) != fast)
             continue;
-        const uint32_t end = fast ? sequence->prompt_count : sequence->count;
+        const uint32_t end = fast ? fast_rows_of(sequence->prompt_count) : sequence->count;
         const uint32_t left = end - sequence->cached, n = left < *budget ? left : *budget;
         for (uint32_t k = 0; k < n; k++)
             add_row(s, sequence, sequence->cached + k);

@@ -74,13 +74,21 @@ static inline uint32_t sequence_output_count(const struct sequence *sequence)
     return sequence->count - sequence->prompt_count;
 }
 
-/* Whether a row may be multiplied with less precision (kernels/ops.h): those of long prompts, where
- * the speed of products is all that counts. Never by what else is running. */
+/* So many first rows of a prompt may be multiplied with less precision (kernels/ops.h): those of
+ * long prompts, where the speed of products is all that counts, up to the last page. What is
+ * sampled from comes of finer rows, which see the others through attention alone; that page is not
+ * shared before generated tokens fill it. Never by what else is running. */
 enum { FINE_PROMPT_TOKENS = 256 };
+
+static inline uint32_t fast_rows_of(uint32_t prompt_count)
+{
+    return prompt_count > FINE_PROMPT_TOKENS ? (prompt_count - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS
+                                             : 0;
+}
 
 static inline bool sequence_is_fast(const struct sequence *sequence, uint32_t index)
 {
-    return sequence->prompt_count > FINE_PROMPT_TOKENS && index < sequence->prompt_count;
+    return index < fast_rows_of(sequence->prompt_count);
 }
 
 /* T, H, W of token `index`. */
