@@ -212,8 +212,8 @@ static void mlp(struct decoder *d, size_t n, uint32_t index)
     const struct text_config *c = &d->model->config.text;
     norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->post_attention_norm.weight, NULL,
               c->rms_eps);
-    const struct product products[] = {{&layer->gate, d->gate}, {&layer->up, d->up}};
-    matmul_several(d->compute, products, ARRAY_LEN(products), d->u, n);
+    matmul(d->compute, &layer->gate, d->u, n, d->gate);
+    matmul(d->compute, &layer->up, d->u, n, d->up);
     silu_mul_rows(d->compute, d->gate, d->up, n, c->intermediate_size);
     matmul_add(d->compute, &layer->down, d->gate, n, d->u, d->x);
 }
