@@ -15,6 +15,9 @@
 #define LOGITS_LIMIT 3e-4f
 /* Activations of 15 bits: four times what was seen. */
 #define PACKED_LIMIT 0.02f
+#define LEAST_COSINE 0.9995
+/* From this share of the logits' standard deviation on, a token stands out. */
+#define CLEAR_MARGIN 0.05
 /* Keys and values rounded to 11 bits, or to 8: twice what was seen. */
 #define F16_LIMIT    0.035f
 #define Q8_0_LIMIT   1.0f
@@ -34,9 +37,11 @@ static struct fixture {
     enum kv_type type;
     float limit;                 /* of the logits */
     float farthest[KV_Q8_0 + 1]; /* seen */
+    double least_cosine;
+    float most_of_theirs; /* distance from the reference, as a share of llama.cpp's */
     struct vision vision;
     struct golden_tensors tensors;
-} f;
+} f = {.least_cosine = 1};
 
 /* One case while it is compared. */
 struct comparison {
@@ -286,6 +291,75 @@ static void fill_rows(const struct comparison *c, const struct kv_pages *pages, 
     }
 }
 
+/* Log-probabilities of the first step as llama.cpp gives them, by their distance from the
+ * reference's; one thread, models/README.md. */
+static float llama_distance(struct str name)
+{
+    static const struct {
+        const char *name;
+        float distance;
+    } rows[] = {
+        {"F16/text_short", 0.017f}, {"F16/image_one", 0.010f},
+        {"Q8_0/text_short", 0.15f}, {"Q8_0/image_one", 0.14f},
+        {"Q4_0/text_short", 0.39f}, {"Q4_1/text_short", 0.35f},
+        {"Q5_0/text_short", 0.25f}, {"Q5_1/text_short", 0.44f},
+        {"Q4_K/text_short", 0.24f}, {"Q5_K/text_short", 0.61f},
+        {"Q6_K/text_short", 0.60f}, {"Q8_0+mmproj-Q8_0/image_one", 0.16f},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_is(name, rows[i].name))
+            return rows[i].distance;
+    return INFINITY;
+}
+
+/* log(sum of exp), less the largest. */
+static double log_sum(const float *x, size_t n, float most)
+{
+    double sum = 0;
+    for (size_t k = 0; k < n; k++)
+        sum += exp((double)x[k] - (double)most);
+    return log(sum);
+}
+
+/* The largest distance of the log-probabilities of the reference's best 20. */
+static float top_distance(const struct comparison *c, const float *logits, size_t vocab, float most)
+{
+    const double below = (double)most + log_sum(logits, vocab, most);
+    double farthest = 0;
+    JSON_EACH(pair, golden_get(c->row, "top20")) {
+        const int32_t id = golden_int(pair->first);
+        farthest = fmax(farthest, fabs(logits[id] - below - golden_number(pair->first->next)));
+    }
+    return (float)farthest;
+}
+
+/* What integer products may not cost: the direction of the logits, a token that stands out, and to
+ * be nearer to the reference than llama.cpp is. */
+static void check_quality(const struct comparison *c, const float *logits)
+{
+    const struct golden_tensor expected = tensor_of(c, "logits");
+    const float *wanted = expected.data;
+    const size_t n = expected.columns;
+    double aa = 0, bb = 0, ab = 0;
+    size_t best = 0;
+    for (size_t k = 0; k < n; k++) {
+        aa += (double)wanted[k] * wanted[k];
+        bb += (double)logits[k] * logits[k];
+        ab += (double)wanted[k] * logits[k];
+        best = logits[k] > logits[best] ? k : best;
+    }
+    f.least_cosine = fmin(f.least_cosine, ab / sqrt(aa * bb));
+    assert_true(ab / sqrt(aa * bb) >= LEAST_COSINE);
+    const double margin = golden_number(golden_get(c->row, "margin")->first);
+    if (margin >= CLEAR_MARGIN * golden_number(golden_get(c->row, "logit_std")))
+        assert_int_equal(best, golden_int(golden_get(c->row, "greedy")->first));
+    const float distance = top_distance(c, logits, n, logits[best]),
+                theirs = llama_distance(c->name);
+    f.most_of_theirs = fmaxf(f.most_of_theirs, distance / theirs);
+    if (distance > theirs)
+        fail_msg("%.*s: %g, and llama.cpp %g", STR_ARG(c->name), (double)distance, (double)theirs);
+}
+
 /* The whole prompt in batches of `chunk` rows; the last batch's logits are compared. */
 static void check_logits(const struct comparison *c, size_t chunk)
 {
@@ -305,6 +379,8 @@ static void check_logits(const struct comparison *c, size_t chunk)
     const float difference =
         compare_rows(c, tensor_of(c, "logits"), NULL, 1, logits, f.limit, "logits");
     f.farthest[f.type] = fmaxf(f.farthest[f.type], difference);
+    if (golden_packed)
+        check_quality(c, logits);
     kv_pages_release(f.cache, &pages);
 }
 
@@ -334,11 +410,11 @@ static void check_case(const struct json *row)
         enum kv_type type;
         float limit;
     } types[] = {{KV_F32, LOGITS_LIMIT}, {KV_F16, F16_LIMIT}, {KV_Q8_0, Q8_0_LIMIT}};
-    for (size_t i = 0; i < (golden_packed ? 1 : ARRAY_LEN(types)); i++) {
+    for (size_t i = 0; i < (golden_packed ? 2 : ARRAY_LEN(types)); i++) {
         struct reason why;
         if (kv_type_check(&f.model->config.text, types[i].type, &why) != STATUS_OK)
             continue;
-        use_type(types[i].type, golden_packed ? PACKED_LIMIT : types[i].limit);
+        use_type(types[i].type, types[i].limit + (golden_packed ? PACKED_LIMIT : 0));
         check_logits(&c, PROMPT_MAX);
         check_logits(&c, 37); /* no divisor of anything: chunks end inside pages and pictures */
         drop_type();
@@ -363,6 +439,9 @@ static void every_case_equals_the_reference(void **state)
     print_message("logits differ by %g (f32), %g (f16), %g (q8_0) at most\n",
                   (double)f.farthest[KV_F32], (double)f.farthest[KV_F16],
                   (double)f.farthest[KV_Q8_0]);
+    if (golden_packed)
+        print_message("cosine %.7f at worst; %.0f %% of llama.cpp's distance at most\n",
+                      f.least_cosine, 100 * (double)f.most_of_theirs);
     golden_lines_close(&lines);
 }
 
@@ -373,7 +452,10 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "tests/golden/models/%s/tensors.safetensors", model_name);
     golden_tensors_open(&f.tensors, path);
     const struct compute_limits limits = {.max_rows = PROMPT_MAX, .max_cols = 4096};
-    return compute_create(2, limits, &f.compute, NULL) ? -1 : 0;
+    if (compute_create(2, limits, &f.compute, NULL) != STATUS_OK)
+        return -1;
+    compute_set_exact(f.compute, !golden_packed);
+    return 0;
 }
 
 static int tear_down(void **state)

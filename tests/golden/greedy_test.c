@@ -1,7 +1,7 @@
 /* Greedy decoding of every case of a golden model through the whole engine: alone, four
  * prompts at once, and all cases at once in chunks.
  *
- * Usage: greedy_test MODEL [alone] */
+ * Usage: greedy_test MODEL [alone [packed]] */
 #include "golden_case.h"
 
 #include "base/test.h"
@@ -67,6 +67,39 @@ static void wait_idle(const struct engine *engine)
     } while (figures.running + figures.waiting > 0);
 }
 
+/* How many tokens llama.cpp has in common with the reference (models/README.md). */
+static size_t llama_tokens(struct str name)
+{
+    static const struct {
+        const char *name;
+        size_t tokens;
+    } rows[] = {
+        {"F16/text_short", 27}, {"F16/image_one", 1},    {"Q8_0/text_short", 3},
+        {"Q8_0/image_one", 1},  {"Q4_0/text_short", 1},  {"Q4_1/text_short", 0},
+        {"Q5_0/text_short", 5}, {"Q5_1/text_short", 4},  {"Q4_K/text_short", 0},
+        {"Q5_K/text_short", 9}, {"Q6_K/text_short", 11}, {"Q8_0+mmproj-Q8_0/image_one", 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_is(name, rows[i].name))
+            return rows[i].tokens;
+    return 0;
+}
+
+/* At least as many as llama.cpp's are the reference's. */
+static void check_beside_llama(const struct json *row, const struct answer *answer)
+{
+    const struct str name = golden_get(row, "name")->text;
+    size_t same = 0;
+    JSON_EACH(id, golden_get(row, "greedy")) {
+        if (same == answer->count || golden_int(id) != answer->ids[same])
+            break;
+        same++;
+    }
+    if (same < llama_tokens(name))
+        fail_msg("%.*s: %zu tokens are the reference's, and %zu of llama.cpp", STR_ARG(name), same,
+                 llama_tokens(name));
+}
+
 static void check_answer(const struct json *row, const struct answer *answer, double tie)
 {
     const struct json *margin = golden_get(row, "margin")->first;
@@ -129,6 +162,8 @@ static void run_alone(enum kv_type type, double tie)
         wait_idle(engine);
         sequence_release(sequence);
         check_answer(row, &answer, tie);
+        if (golden_packed)
+            check_beside_llama(row, &answer);
     }
     golden_lines_close(&lines);
     engine_destroy(engine);
@@ -143,7 +178,7 @@ static void every_case_alone(void **state)
 static void every_case_alone_in_f16(void **state)
 {
     (void)state;
-    run_alone(KV_F16, TIE_F16);
+    run_alone(KV_F16, golden_packed ? TIE_PACKED : TIE_F16);
 }
 
 static void every_case_alone_in_q8_0(void **state)
@@ -225,11 +260,15 @@ int main(int argc, char **argv)
     const bool is_whole = argc < 3 || strcmp(argv[2], "alone") != 0;
     golden_packed = argc > 3;
     const struct CMUnitTest alone[] = {cmocka_unit_test(every_case_alone)};
+    const struct CMUnitTest packed[] = {cmocka_unit_test(every_case_alone),
+                                        cmocka_unit_test(every_case_alone_in_f16)};
     const struct CMUnitTest all[] = {
         cmocka_unit_test(every_case_alone),         cmocka_unit_test(every_case_alone_in_f16),
         cmocka_unit_test(every_case_alone_in_q8_0), cmocka_unit_test(a_batch_gives_each_its_own),
         cmocka_unit_test(all_cases_at_once),
     };
+    if (golden_packed)
+        return cmocka_run_group_tests(packed, NULL, unload);
     return is_whole ? cmocka_run_group_tests(all, load, unload)
                     : cmocka_run_group_tests(alone, NULL, unload);
 }
