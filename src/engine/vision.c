@@ -196,6 +196,7 @@ enum status vision_run(const struct vision *vision, const float *patches, uint32
     if (status != STATUS_OK)
         return status;
     vision_embed(model, vision->compute, patches, h, w, work.x);
+    compute_set_fine_rows(vision->compute, 0); /* why: docs/internals/precision.md */
     trace(vision, "input", 0, &work);
     const size_t dim = config->hidden_size;
     const size_t plane = work.n / MERGE * model->config.text.hidden_size;
@@ -210,6 +211,7 @@ enum status vision_run(const struct vision *vision, const float *patches, uint32
         }
     }
     merge(vision, &model->weights.merger, dim, &work, out);
+    compute_set_fine_rows(vision->compute, SIZE_MAX);
     work_release(&work);
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 /* Tiled attention: a tile of queries passes over the keys block by block with an online softmax, so
  * that no n × n matrix exists. Both products of a tile run on the packed GEMM; single rows (decode)
  * take the decode product. */
+#include "kernels/bf16.h"
 #include "kernels/compute.h"
 
 #include <assert.h>
@@ -177,6 +178,10 @@ void attention_full(struct compute *compute, float *out, const float *q, const f
                     const float *v, size_t stride, size_t n, size_t heads, size_t d, float scale)
 {
     assert(d <= ATTEND_DIM_MAX);
+    if (compute_has_bf16(compute) && compute->fine_rows == 0) {
+        bf16_attention_full(compute, out, q, k, v, stride, n, heads, d, scale);
+        return;
+    }
     struct full job = {
         compute, out, q, k, v, stride, n, heads, d, (n + ATTEND_TILE - 1) / ATTEND_TILE, scale,
     };
@@ -287,15 +292,6 @@ static void paged_tile(const struct paged *job, struct tile *tile, size_t row, s
                     tile->acc + i * d, tile->sum[i], d);
 }
 
-/* How many rows from `row` on, up to `end`, belong to one sequence. */
-static size_t same_sequence(const struct attention_row *rows, size_t row, size_t end)
-{
-    size_t count = 1;
-    while (row + count < end && rows[row + count].pages == rows[row].pages)
-        count++;
-    return count;
-}
-
 /* So many rows of one sequence are worth packing its keys for. */
 enum { TILE_ROWS_MIN = 4 };
 
@@ -321,11 +317,10 @@ static void paged_items(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
-void attention_paged(struct compute *compute, float *out, const float *q,
-                     const struct attention_row *rows, size_t n, size_t heads,
-                     const struct attention_cache *cache, float scale)
+static void precise_attention_paged(struct compute *compute, float *out, const float *q,
+                                    const struct attention_row *rows, size_t n, size_t heads,
+                                    const struct attention_cache *cache, float scale)
 {
-    assert(cache->d <= ATTEND_DIM_MAX && heads % cache->kv_heads == 0);
     const size_t group = heads / cache->kv_heads;
     struct paged job = {
         .compute = compute,
@@ -342,4 +337,18 @@ void attention_paged(struct compute *compute, float *out, const float *q,
     };
     pool_run(compute->pool, (n + job.tile_rows - 1) / job.tile_rows * cache->kv_heads, 1,
              paged_items, &job);
+}
+
+void attention_paged(struct compute *compute, float *out, const float *q,
+                     const struct attention_row *rows, size_t n, size_t heads,
+                     const struct attention_cache *cache, float scale)
+{
+    assert(cache->d <= ATTEND_DIM_MAX && heads % cache->kv_heads == 0);
+    const bool fast = compute_has_bf16(compute) && bf16_attention_takes(cache, heads);
+    const size_t precise = fast ? min_size(compute->fine_rows, n) : n, row = heads * cache->d;
+    if (precise > 0)
+        precise_attention_paged(compute, out, q, rows, precise, heads, cache, scale);
+    if (precise < n)
+        bf16_attention_paged(compute, out + precise * row, q + precise * row, rows + precise,
+                             n - precise, heads, cache, scale);
 }

@@ -1,7 +1,8 @@
 #include "kernels/compute.h"
-#include "kernels/integer.h"
 
+#include "kernels/bf16.h"
 #include "kernels/exact.h"
+#include "kernels/integer.h"
 
 #include <stdlib.h>
 
@@ -21,19 +22,16 @@ static float *alloc_floats(size_t rows, size_t cols, struct reason *why)
     return floats;
 }
 
-static size_t max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Floats of scratch of one thread, for whichever operation needs most. */
 static size_t scratch_floats(const struct compute *compute)
 {
     const size_t gemm = GEMM_PANEL_FLOATS + (size_t)GEMM_DEPTH * GEMM_NR_MAX;
     const size_t gemv = EXACT_ROWS * compute->limits.max_cols;
-    const size_t attention = attention_scratch_floats(&compute->kernels);
+    const size_t attention =
+        max_size(attention_scratch_floats(&compute->kernels), bf16_attention_scratch_floats());
     const size_t integer = integer_scratch_floats(compute->limits.max_rows);
-    return round_up(max_size(max_size(attention, integer), max_size(gemm, gemv)), ALIGNMENT_FLOATS);
+    const size_t products = max_size(max_size(gemm, gemv), bf16_scratch_floats());
+    return round_up(max_size(max_size(attention, integer), products), ALIGNMENT_FLOATS);
 }
 
 enum status compute_create(int threads, struct compute_limits limits, struct compute **out,

@@ -40,5 +40,25 @@ static inline size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static inline size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Whether fast rows are multiplied in BF16 where there is nothing faster. */
+static inline bool compute_has_bf16(const struct compute *compute)
+{
+    return compute->kernels.bf16 && !compute->exact;
+}
+
+/* How many rows from `row` on, up to `end`, belong to one sequence. */
+static inline size_t same_sequence(const struct attention_row *rows, size_t row, size_t end)
+{
+    size_t count = 1;
+    while (row + count < end && rows[row + count].pages == rows[row].pages)
+        count++;
+    return count;
+}
+
 /* Floats of scratch that one thread of attention needs. */
 size_t attention_scratch_floats(const struct kernels *kernels);

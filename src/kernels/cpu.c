@@ -19,5 +19,7 @@ void kernels_select(struct kernels *out)
         kernels_fill_avx512_vnni(out);
         kernels_fill_avx512_strips(out);
     }
+    if (flags & CPU_AVX512_BF16)
+        kernels_fill_avx512_bf16(out);
 #endif
 }

@@ -13,6 +13,12 @@
 /* Bounds of gemm_mr and gemm_nr. */
 enum { GEMM_MR_MAX = 16, GEMM_NR_MAX = 64 };
 
+/* Rows and columns of a tile of C in products of BF16 pairs. */
+enum { PAIR_ROWS = 8, PAIR_COLS = 32 };
+
+/* Where the running maximum of softmax_pairs starts: below every score, and finite. */
+#define PAIRS_MAX_START (-1e30f)
+
 struct kernels {
     const char *name; /* "c", "avx2", "avx512", "neon" */
 
@@ -86,6 +92,32 @@ struct kernels {
     void (*dot_panel)(float *c, size_t ldc, const struct panel *w, size_t groups, size_t sub_groups,
                       const struct quantized_rows *x, size_t n, size_t block, size_t outputs,
                       int accumulate);
+
+    /* Products in BF16 with F32 sums. Two numbers that follow each other along k are a pair, the
+     * first in its lower half; a panel is [ceil(k / 2)][PAIR_ROWS or PAIR_COLS] pairs. `bf16`: the
+     * processor has an instruction for them. Subnormal numbers may become zero.
+     *
+     * pair_rows: n rows of x, ldx numbers apart, become ceil(n / width) panels of `width` rows, 8
+     * or 32, each; numbers past n and k are zero. One per plain dtype. */
+    bool bf16;
+    void (*pair_rows[DTYPE_COUNT])(uint32_t *panels, size_t width, const void *x, size_t ldx,
+                                   size_t n, size_t k);
+    /* The transpose: the d columns of v[n, d], ldv numbers apart, become ceil(d / PAIR_ROWS) panels
+     * along n, `stride` pairs apart. F32 and F16, others are NULL. */
+    void (*pair_columns[DTYPE_COUNT])(uint32_t *panels, size_t stride, const void *v, size_t ldv,
+                                      size_t n, size_t d);
+    /* C[m, n] = panel a · panel b (+ C · keep[n]) (+ add[n]), m ≤ PAIR_ROWS, n ≤ PAIR_COLS; keep
+     * and add may be NULL, without keep C is not read; ldc floats per row of C. */
+    void (*gemm_pairs)(float *c, size_t ldc, const uint32_t *a, const uint32_t *b, size_t pairs,
+                       size_t m, size_t n, const float *keep, const float *add);
+    /* softmax_step for PAIR_COLS queries side by side, in powers of two: s[n][PAIR_COLS] becomes
+     * the pairs p[ceil(n / 2)][PAIR_COLS] of 2^(s - max), and keep[PAIR_COLS] is by what earlier
+     * output is to be multiplied. A query sees its first visible[] rows (NULL: all see all). */
+    void (*softmax_pairs)(uint32_t *p, const float *s, size_t n, const uint32_t *visible,
+                          float *max, float *sum, float *keep);
+    /* out[i · ldo + e] = acc[e][i] / sum[i], i < n ≤ PAIR_COLS, e < d; acc is [d][PAIR_COLS]. */
+    void (*divide_lanes)(float *out, size_t ldo, const float *acc, const float *sum, size_t n,
+                         size_t d);
 };
 
 /* Most keys of one block and most floats of one head that attention handles. */

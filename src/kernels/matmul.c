@@ -1,3 +1,4 @@
+#include "kernels/bf16.h"
 #include "kernels/compute.h"
 #include "kernels/exact.h"
 #include "kernels/integer.h"
@@ -131,17 +132,35 @@ static void gemm(struct compute *compute, struct matmul *job)
     pool_run(compute->pool, (rows - 1) / job->block + 1, 1, gemm_blocks, job);
 }
 
+static void multiply_precisely(struct matmul *job, size_t n)
+{
+    const enum dtype dtype = is_plain(job->w) ? job->w->dtype : DTYPE_F32;
+    job->n = n;
+    if (n <= job->kernels->gemv_rows[dtype])
+        gemv(job->compute, job);
+    else
+        gemm(job->compute, job);
+}
+
 /* Fine rows first; `first` is the number of rows before the job's. */
-static void multiply_tiles(const struct matmul *job, size_t first)
+static void multiply(struct matmul *job, size_t first)
 {
     struct compute *compute = job->compute;
-    const size_t fine_rows = compute->fine_rows > first ? compute->fine_rows - first : 0;
-    const size_t fine = min_size(fine_rows, job->n), cols = job->w->cols, rows = job->w->rows;
-    if (fine > 0)
-        integer_matmul(compute, job->w, job->x, fine, true, job->y);
-    if (fine < job->n)
-        integer_matmul(compute, job->w, job->x + fine * cols, job->n - fine, false,
-                       job->y + fine * rows);
+    const struct matrix *w = job->w;
+    const bool tiles = w->tiles && job->kernels->integer;
+    const size_t n = job->n, fine_rows = max_size(compute->fine_rows, first) - first;
+    const size_t fine = tiles || compute_has_bf16(compute) ? min_size(fine_rows, n) : n;
+    const float *fast_x = job->x + fine * w->cols;
+    float *fast_y = job->y + fine * w->rows;
+    const struct projection projection = {w, job->y};
+    if (fine > 0 && tiles)
+        integer_matmul(compute, &projection, 1, job->x, 0, fine, true);
+    else if (fine > 0)
+        multiply_precisely(job, fine);
+    if (fine < n && tiles)
+        integer_matmul(compute, &projection, 1, job->x, fine, n - fine, false);
+    else if (fine < n)
+        bf16_matmul(compute, w, fast_x, n - fine, fast_y);
 }
 
 void matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n, float *y)
@@ -158,11 +177,24 @@ void matmul(struct compute *compute, const struct matrix *w, const float *x, siz
             .y = y + i * w->rows,
             .n = min_size(compute->limits.max_rows, n - i),
         };
-        if (w->tiles && compute->kernels.integer)
-            multiply_tiles(&job, i);
-        else if (job.n <= compute->kernels.gemv_rows[is_plain(w) ? w->dtype : DTYPE_F32])
-            gemv(compute, &job);
-        else
-            gemm(compute, &job);
+        multiply(&job, i);
     }
+}
+
+void matmul_several(struct compute *compute, const struct projection *projections, size_t count,
+                    const float *x, size_t n)
+{
+    bool together = compute->kernels.integer && n <= compute->limits.max_rows;
+    for (size_t i = 0; i < count; i++)
+        together = together && projections[i].w->tiles && projections[i].w->rows > 0;
+    if (!together) {
+        for (size_t i = 0; i < count; i++)
+            matmul(compute, projections[i].w, x, n, projections[i].y);
+        return;
+    }
+    const size_t fine = min_size(compute->fine_rows, n);
+    if (fine > 0)
+        integer_matmul(compute, projections, count, x, 0, fine, true);
+    if (fine < n)
+        integer_matmul(compute, projections, count, x, fine, n - fine, false);
 }

@@ -30,14 +30,25 @@ struct pool *compute_pool(struct compute *compute);
  * makes none. */
 void compute_set_exact(struct compute *compute, bool exact);
 
-/* How matrices with tiles are multiplied from now on: the first `rows` rows of x finely, within
- * 5e-5 of the exact product, the others fast, with about 1 % of noise. At first: all finely. Either
- * way a row of the result depends on its row of x alone. */
+/* How precisely the rows of x and of q are treated from now on: the first `rows` of them finely,
+ * within 5e-5 of the exact product, the others fast, as the processor can: matrices with tiles in
+ * bytes, with about 1 % of noise; other matrices, and attention, in BF16, with 0.3 %. At first: all
+ * finely. Either way a row of the result depends on its own row alone. */
 void compute_set_fine_rows(struct compute *compute, size_t rows);
 
 /* y[n, w->rows] = x[n, w->cols] · Wᵀ + bias. y must not overlap x. Few rows take the
  * bandwidth-bound path (gemv), many the packed GEMM. */
 void matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n, float *y);
+
+/* y[n, w->rows] of several matrices with as many columns, for the same x: what they share is done
+ * once, and the threads meet once. */
+struct projection {
+    const struct matrix *w;
+    float *y;
+};
+
+void matmul_several(struct compute *compute, const struct projection *projections, size_t count,
+                    const float *x, size_t n);
 
 /* Row-wise kernels over x[n, dim], threads sharing the rows. bias NULL in norm_rows: RMSNorm. */
 void norm_rows(struct compute *compute, float *out, const float *x, size_t n, size_t dim,
@@ -46,8 +57,8 @@ void gelu_tanh_rows(struct compute *compute, float *x, size_t n, size_t dim);
 void gelu_erf_rows(struct compute *compute, float *x, size_t n, size_t dim);
 void silu_mul_rows(struct compute *compute, float *gate, const float *up, size_t n, size_t dim);
 
-/* Bidirectional attention of one segment (vision). q, k, v point at [n, heads·d] slices of rows of
- * `stride` floats; out[n, heads·d]. */
+/* Bidirectional attention of one segment (vision), fast if no row is fine. q, k, v point at [n,
+ * heads·d] slices of rows of `stride` floats; out[n, heads·d]. */
 void attention_full(struct compute *compute, float *out, const float *q, const float *k,
                     const float *v, size_t stride, size_t n, size_t heads, size_t d, float scale);
 

@@ -37,7 +37,10 @@ static struct compute *make_compute(int threads)
     return compute;
 }
 
-static void check_matmul(struct compute *compute, size_t n, uint32_t rows, uint32_t cols)
+/* Of one term of a product, rounded to BF16 twice; of F32 where there is no BF16. */
+static const double FAST = 0.008;
+
+static void check_matmul(struct compute *compute, size_t n, uint32_t rows, uint32_t cols, bool fast)
 {
     float *x = random_floats(n * cols), *w = random_floats((size_t)rows * cols);
     float *bias = random_floats(rows), *y = random_floats(n * rows + 1);
@@ -47,10 +50,14 @@ static void check_matmul(struct compute *compute, size_t n, uint32_t rows, uint3
     matmul(compute, &matrix, x, n, y);
     for (size_t i = 0; i < n; i++) {
         for (size_t r = 0; r < rows; r++) {
-            double want = (double)bias[r];
-            for (size_t c = 0; c < cols; c++)
-                want += (double)x[i * cols + c] * (double)w[r * cols + c];
-            assert_near(y[i * rows + r], want, 1e-5 + 3e-7 * cols);
+            double want = (double)bias[r], squares = 0;
+            for (size_t c = 0; c < cols; c++) {
+                const double term = (double)x[i * cols + c] * (double)w[r * cols + c];
+                want += term;
+                squares += term * term;
+            }
+            assert_near(y[i * rows + r], want,
+                        1e-5 + 3e-7 * cols + (fast ? 2 * FAST * sqrt(squares) : 0));
         }
     }
     assert_true(y[n * rows] == guard);
@@ -66,7 +73,11 @@ static void multiplies(void **state)
         struct compute *compute = make_compute(threads);
         for (size_t b = 0; b < ARRAY_LEN(batches); b++)
             for (size_t s = 0; s < ARRAY_LEN(shapes); s++)
-                check_matmul(compute, batches[b], shapes[s][0], shapes[s][1]);
+                check_matmul(compute, batches[b], shapes[s][0], shapes[s][1], false);
+        compute_set_fine_rows(compute, 0);
+        for (size_t b = 0; b < ARRAY_LEN(batches); b++)
+            for (size_t s = 0; s < ARRAY_LEN(shapes); s++)
+                check_matmul(compute, batches[b], shapes[s][0], shapes[s][1], true);
         compute_destroy(compute);
     }
 }
@@ -123,13 +134,16 @@ static void multiplies_blocks(void **state)
 {
     (void)state;
     struct compute *compute = make_compute(2);
-    for (enum dtype dtype = DTYPE_PLAIN_COUNT; dtype < DTYPE_COUNT; dtype++)
+    for (int i = 0; i < 2 * (DTYPE_COUNT - DTYPE_PLAIN_COUNT); i++) {
+        const enum dtype dtype = (enum dtype)(DTYPE_PLAIN_COUNT + i / 2);
+        compute_set_fine_rows(compute, i % 2 ? 0 : SIZE_MAX);
         for (size_t n = 1; n <= 100; n = 3 * n + 1) {
             check_blocks(compute, dtype, n, 3, 256);
             check_blocks(compute, dtype, n, 150, 512);
             if (dtype == DTYPE_F8_E4M3)
                 check_blocks(compute, dtype, n, 150, 387);
         }
+    }
     compute_destroy(compute);
 }
 
@@ -155,7 +169,7 @@ static void naive_attention(double *out, const float *q, const float *k, const f
     free(s);
 }
 
-static void check_full(struct compute *compute, size_t n, size_t heads, size_t d)
+static void check_full(struct compute *compute, size_t n, size_t heads, size_t d, double tolerance)
 {
     const size_t stride = 3 * heads * d;
     float *qkv = random_floats(n * stride), *out = random_floats(n * heads * d + 1);
@@ -168,7 +182,7 @@ static void check_full(struct compute *compute, size_t n, size_t heads, size_t d
             naive_attention(want, q + i * stride + h * d, k + h * d, v + h * d, stride, n, d,
                             (double)0.7f);
             for (size_t e = 0; e < d; e++)
-                assert_near(out[(i * heads + h) * d + e], want[e], 4e-6);
+                assert_near(out[(i * heads + h) * d + e], want[e], tolerance);
         }
     }
     assert_true(out[n * heads * d] == guard);
@@ -179,12 +193,16 @@ static void attends_in_both_directions(void **state)
 {
     (void)state;
     struct compute *compute = make_compute(2);
-    check_full(compute, 1, 1, 8);
-    check_full(compute, 97, 3, 32);
-    check_full(compute, 260, 2, 72);
-    check_full(compute, 129, 1, 64);
-    check_full(compute, 40, 2, 5);
-    check_full(compute, 130, 1, 256);
+    for (int fast = 0; fast < 2; fast++) {
+        const double tolerance = fast ? 4 * FAST : 4e-6;
+        compute_set_fine_rows(compute, fast ? 0 : SIZE_MAX);
+        check_full(compute, 1, 1, 8, tolerance);
+        check_full(compute, 97, 3, 32, tolerance);
+        check_full(compute, 260, 2, 72, tolerance);
+        check_full(compute, 129, 1, 64, tolerance);
+        check_full(compute, 40, 2, 5, tolerance);
+        check_full(compute, 130, 1, 256, tolerance);
+    }
     compute_destroy(compute);
 }
 
@@ -217,9 +235,10 @@ static struct half fill_half(const struct kernels *kernels, enum dtype dtype, si
     return half;
 }
 
-/* n rows; row i belongs to sequence rows[i][0] and sees rows[i][1] tokens. */
+/* n rows, the first `fine` of them fine; row i belongs to sequence rows[i][0] and sees rows[i][1]
+ * tokens. */
 static void check_paged(struct compute *compute, enum dtype dtype, size_t (*rows)[2], size_t n,
-                        size_t heads, size_t kv_heads, size_t d)
+                        size_t heads, size_t kv_heads, size_t d, size_t fine)
 {
     const struct half k = fill_half(compute_kernels(compute), dtype, kv_heads, d);
     const struct half v = fill_half(compute_kernels(compute), dtype, kv_heads, d);
@@ -240,6 +259,7 @@ static void check_paged(struct compute *compute, enum dtype dtype, size_t (*rows
     for (size_t i = 0; i < n; i++)
         all[i] = (struct attention_row){pages[rows[i][0]], (uint32_t)rows[i][1]};
     float *q = random_floats(n * heads * d), *out = random_floats(n * heads * d);
+    compute_set_fine_rows(compute, fine);
     attention_paged(compute, out, q, all, n, heads, &cache, 0.3f);
     double want[ATTEND_DIM_MAX];
     for (size_t i = 0; i < n; i++) {
@@ -248,7 +268,7 @@ static void check_paged(struct compute *compute, enum dtype dtype, size_t (*rows
             naive_attention(want, q + (i * heads + h) * d, k.tokens + at, v.tokens + at,
                             kv_heads * d, rows[i][1], d, (double)0.3f);
             for (size_t e = 0; e < d; e++)
-                assert_near(out[(i * heads + h) * d + e], want[e], 4e-6);
+                assert_near(out[(i * heads + h) * d + e], want[e], i < fine ? 4e-6 : 2 * FAST);
         }
     }
     free(k.tokens), free(k.paged), free(v.tokens), free(v.paged);
@@ -267,13 +287,52 @@ static void attends_over_pages(void **state)
     rows[n][0] = 1, rows[n++][1] = 17;
     static const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_Q8_0};
     for (size_t i = 0; i < ARRAY_LEN(dtypes); i++) {
-        check_paged(compute, dtypes[i], rows, n, 6, 2, 32);
-        check_paged(compute, dtypes[i], rows, n, 4, 4, 64);
-        check_paged(compute, dtypes[i], rows, 1, 32, 2, 128);
+        for (size_t fine = 0; fine <= n; fine += n / 2) {
+            check_paged(compute, dtypes[i], rows, n, 6, 2, 32, fine);
+            check_paged(compute, dtypes[i], rows, n, 4, 4, 64, fine);
+        }
+        check_paged(compute, dtypes[i], rows, 1, 32, 2, 128, 1);
+        check_paged(compute, dtypes[i], rows, 1, 32, 2, 128, 0);
         if (dtypes[i] != DTYPE_Q8_0)
-            check_paged(compute, dtypes[i], rows + 2, 20, 100, 1, 16);
+            check_paged(compute, dtypes[i], rows + 2, 20, 100, 1, 16, 20);
     }
     compute_destroy(compute);
+}
+
+/* Whatever stands beside a fast row, it comes out with the same bits. */
+static void fast_rows_depend_on_themselves_alone(void **state)
+{
+    (void)state;
+    enum { N = 40, HEADS = 4, D = 32, WIDTH = HEADS * D };
+    struct compute *compute = make_compute(2), *alone = make_compute(1);
+    compute_set_fine_rows(compute, 0);
+    compute_set_fine_rows(alone, 0);
+    const struct half k = fill_half(compute_kernels(compute), DTYPE_F16, 2, D);
+    const struct half v = fill_half(compute_kernels(compute), DTYPE_F16, 2, D);
+    const struct attention_cache cache = {
+        2, D, PAGE, DTYPE_F16, k.paged, v.paged, PAGE * 2 * D * sizeof(uint16_t)};
+    uint32_t pages[PAGES];
+    struct attention_row rows[N];
+    for (uint32_t i = 0; i < PAGES; i++)
+        pages[i] = SEQUENCES * i;
+    for (uint32_t i = 0; i < N; i++)
+        rows[i] = (struct attention_row){pages, 100 + 5 * i};
+    float *x = random_floats(N * WIDTH), *w = random_floats(3 * WIDTH);
+    const struct matrix matrix = {.data = w, .dtype = DTYPE_F32, .rows = 3, .cols = WIDTH};
+    float out[N * WIDTH], y[N * 3], one[WIDTH];
+    attention_paged(compute, out, x, rows, N, HEADS, &cache, 0.3f);
+    matmul(compute, &matrix, x, N, y);
+    for (size_t i = 0; i < N; i++) {
+        attention_paged(alone, one, x + i * WIDTH, rows + i, 1, HEADS, &cache, 0.3f);
+        assert_true(!compute_kernels(compute)->bf16 ||
+                    memcmp(one, out + i * WIDTH, sizeof one) == 0);
+        matmul(alone, &matrix, x + i * WIDTH, 1, one);
+        assert_true(!compute_kernels(compute)->bf16 ||
+                    memcmp(one, y + i * 3, 3 * sizeof *one) == 0);
+    }
+    free(k.tokens), free(k.paged), free(v.tokens), free(v.paged), free(x), free(w);
+    compute_destroy(compute);
+    compute_destroy(alone);
 }
 
 static void treats_rows(void **state)
@@ -322,6 +381,7 @@ int main(void)
         cmocka_unit_test(multiplies_blocks),
         cmocka_unit_test(attends_in_both_directions),
         cmocka_unit_test(attends_over_pages),
+        cmocka_unit_test(fast_rows_depend_on_themselves_alone),
         cmocka_unit_test(treats_rows),
         cmocka_unit_test(refuses_what_does_not_fit_in_memory),
     };

@@ -8,3 +8,4 @@ void kernels_fill_avx2(struct kernels *kernels);
 void kernels_fill_avx512(struct kernels *kernels);
 void kernels_fill_avx512_vnni(struct kernels *kernels);
 void kernels_fill_avx512_strips(struct kernels *kernels);
+void kernels_fill_avx512_bf16(struct kernels *kernels);

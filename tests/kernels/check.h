@@ -40,6 +40,7 @@ extern const char *const dtype_names[DTYPE_PLAIN_COUNT];
 bool check_rows(const struct level *level, const struct kernels *c);
 bool check_matmul(const struct level *level, const struct kernels *c);
 bool check_integer(const struct level *level, const struct kernels *c);
+bool check_bf16(const struct level *level, const struct kernels *c);
 
 /* Prints the figures of the machine, of every kernel of every level, and of matmul. */
 void bench_all(const struct level *levels, size_t count);

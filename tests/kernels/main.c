@@ -42,6 +42,7 @@ int main(int argc, char **argv)
         bool level_good = check_rows(&levels[i], &levels[0].kernels);
         level_good = check_matmul(&levels[i], &levels[0].kernels) && level_good;
         level_good = check_integer(&levels[i], &levels[0].kernels) && level_good;
+        level_good = check_bf16(&levels[i], &levels[0].kernels) && level_good;
         printf("%-6s %s\n", levels[i].name, level_good ? "equal to c" : "DIFFERS");
         good = good && level_good;
     }

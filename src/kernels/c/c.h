@@ -71,3 +71,17 @@ void c_quantize_rows(struct quantized_rows *out, const float *x, size_t ldx, siz
 void c_dot_panel(float *c, size_t ldc, const struct panel *w, size_t groups, size_t sub_groups,
                  const struct quantized_rows *x, size_t n, size_t block, size_t outputs,
                  int accumulate);
+
+void c_pair_rows_f32(uint32_t *panels, size_t width, const void *x, size_t ldx, size_t n, size_t k);
+void c_pair_rows_f16(uint32_t *panels, size_t width, const void *x, size_t ldx, size_t n, size_t k);
+void c_pair_rows_bf16(uint32_t *panels, size_t width, const void *x, size_t ldx, size_t n,
+                      size_t k);
+void c_pair_columns_f32(uint32_t *panels, size_t stride, const void *v, size_t ldv, size_t n,
+                        size_t d);
+void c_pair_columns_f16(uint32_t *panels, size_t stride, const void *v, size_t ldv, size_t n,
+                        size_t d);
+void c_gemm_pairs(float *c, size_t ldc, const uint32_t *a, const uint32_t *b, size_t pairs,
+                  size_t m, size_t n, const float *keep, const float *add);
+void c_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visible, float *max,
+                     float *sum, float *keep);
+void c_divide_lanes(float *out, size_t ldo, const float *acc, const float *sum, size_t n, size_t d);

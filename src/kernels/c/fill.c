@@ -41,5 +41,10 @@ void kernels_fill_c(struct kernels *kernels)
         .quantize_rows = c_quantize_rows,
         .dot_panel = c_dot_panel,
         .weighted_rows = {c_weighted_rows_f32, c_weighted_rows_f16},
+        .pair_rows = {c_pair_rows_f32, c_pair_rows_f16, c_pair_rows_bf16},
+        .pair_columns = {c_pair_columns_f32, c_pair_columns_f16},
+        .gemm_pairs = c_gemm_pairs,
+        .softmax_pairs = c_softmax_pairs,
+        .divide_lanes = c_divide_lanes,
     };
 }
