@@ -64,6 +64,10 @@ static void print_language(const struct cli *cli, const struct model_config *con
     row(cli, "head size", "头维度", "%u", t->head_dim);
     row(cli, "vocabulary", "词表大小", "%u", t->vocab_size);
     row(cli, "context", "上下文长度", "%u", t->max_positions);
+    if (t->yarn.factor > 0)
+        row(cli, "long context", "长上下文",
+            cli_text(cli, "YaRN, factor %g from %u tokens", "YaRN，由 %2$u 个 token 扩展 %1$g 倍"),
+            (double)t->yarn.factor, t->yarn.original_positions);
     row(cli, "output head", "输出层", "%s",
         t->tied ? cli_text(cli, "tied to the embedding", "与词嵌入共享")
                 : cli_text(cli, "its own", "独立"));
@@ -157,6 +161,18 @@ static void put_float(struct json_writer *w, const char *key, float value)
     json_raw(w, str_from(text));
 }
 
+static void put_yarn(struct json_writer *w, const struct yarn *yarn)
+{
+    json_key(w, "yarn");
+    json_begin_object(w);
+    json_key(w, "factor");
+    json_number(w, (double)yarn->factor);
+    json_key(w, "attention_factor");
+    json_number(w, (double)yarn->attention);
+    put_uint(w, "original_context", yarn->original_positions);
+    json_end_object(w);
+}
+
 static void put_text_config(struct json_writer *w, const struct text_config *t)
 {
     json_key(w, "text");
@@ -169,6 +185,8 @@ static void put_text_config(struct json_writer *w, const struct text_config *t)
     put_uint(w, "head_dim", t->head_dim);
     put_uint(w, "vocab_size", t->vocab_size);
     put_uint(w, "context", t->max_positions);
+    if (t->yarn.factor > 0)
+        put_yarn(w, &t->yarn);
     json_key(w, "tied");
     json_bool(w, t->tied);
     json_end_object(w);

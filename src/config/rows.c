@@ -139,6 +139,15 @@ static const struct setting rows[] = {
      .alias = "context",
      .help = {"Most tokens of one sequence, prompt and answer together.",
               "单个序列的最大 token 数，提示与回答合计。"}},
+    {.path = "model.yarn_factor",
+     .type = SETTING_NUMBER,
+     FIELD(model.yarn_factor, double),
+     .min = 1,
+     .max = 64,
+     .help = {"Stretch the model's context by this factor with YaRN; 3 makes 786432 tokens of "
+              "262144. Short texts get a little worse. Unset: as the checkpoint says.",
+              "用 YaRN 将模型的上下文扩展到若干倍；3 可将 262144 个 token 扩展到 "
+              "786432。短文本的质量会略有下降。不设置：按检查点的配置。"}},
     {.path = "model.max_sequences",
      .type = SETTING_COUNT,
      FIELD(model.max_sequences, int64_t),

@@ -34,8 +34,9 @@ struct settings {
         const char *name;   /* never empty */
         struct text_list aliases;
         enum quantize_setting quantize;
-        int64_t threads; /* 0: one per usable core */
-        int64_t context; /* tokens */
+        int64_t threads;    /* 0: one per usable core */
+        int64_t context;    /* tokens */
+        double yarn_factor; /* unset: as the checkpoint says */
         int64_t max_sequences;
         int64_t kv_cache_bytes;
         enum kv_setting kv_type;

@@ -110,6 +110,7 @@ static void defaults_are_the_contract(void **state)
     assert_int_equal(s->model.quantize, QUANTIZE_SETTING_AUTO);
     assert_int_equal(s->model.threads, 0);
     assert_int_equal(s->model.context, 32768);
+    assert_true(isnan(s->model.yarn_factor));
     assert_int_equal(s->model.max_sequences, 16);
     assert_int_equal(s->model.kv_cache_bytes, INT64_C(2) << 30);
     assert_int_equal(s->model.kv_type, KV_SETTING_F16);

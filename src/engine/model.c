@@ -3,6 +3,7 @@
 #include "engine/rope.h"
 #include "kernels/kernels.h"
 #include "model/quantize_plan.h"
+#include "model/yarn.h"
 #include "os/cpu.h"
 
 #include <stdlib.h>
@@ -135,6 +136,8 @@ enum status model_load(const char *path, const struct model_options *options, st
     if (status == STATUS_OK)
         status = check_heads(model, path, why);
     if (status == STATUS_OK) {
+        if (readying.options->yarn_factor > 0)
+            yarn_stretch(&model->config.text, readying.options->yarn_factor);
         model->exact = readying.options->exact;
         readying.total = checkpoint_bytes(model->checkpoint);
         status = transform(model, &readying, why);

@@ -13,6 +13,7 @@ struct model_options {
     /* Without `quantize`: if the weights are larger than this, the text model is quantised to the
      * best type with which they are not; 0: never. */
     uint64_t fit_bytes;
+    double yarn_factor; /* ≥ 1: the text model's context is stretched (yarn.h); 0: as it is */
     model_progress_fn *progress;
     void *arg; /* of progress */
 };

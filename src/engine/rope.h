@@ -11,7 +11,8 @@ enum { ROPE_HALF_MAX = 128 };
 
 struct text_rope {
     uint32_t half;                /* head_dim / 2 */
-    float inverse[ROPE_HALF_MAX]; /* inverse[j] = theta^(-2j / head_dim) */
+    float inverse[ROPE_HALF_MAX]; /* inverse[j] = theta^(-2j / head_dim), or as YaRN changes that */
+    float length;                 /* of the vectors (cos, sin): 1, but for YaRN */
     uint8_t axis[ROPE_HALF_MAX];  /* which position frequency j turns with: 0 T, 1 H, 2 W */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "model/impostor.h"
+#include "model/yarn.h"
 #include "os/file.h"
 
 #include <math.h>
@@ -178,6 +179,44 @@ static enum status check_architecture(const char *path, const struct json *root,
     return unknown_architecture(path, "architectures", first->text, class, why);
 }
 
+/* As transformers reads it, but that the factor is as written where transformers 4 takes that of
+ * the two contexts. */
+static void read_yarn(struct fields *f, const struct json *rope, struct text_config *out)
+{
+    struct yarn *yarn = &out->yarn;
+    yarn->original_positions = (uint32_t)read_integer(f, rope, "original_max_position_embeddings",
+                                                      1, CONFIG_POSITIONS_MAX, out->max_positions);
+    const double grown = (double)out->max_positions / yarn->original_positions;
+    const double factor = read_real(f, rope, "factor", 1, YARN_FACTOR_MAX, grown);
+    if (!(factor >= 1) || (factor == 1 && !json_get(rope, "factor")))
+        bad_field(f, "factor", "is missing", "缺失");
+    const double mscale = read_real(f, rope, "mscale", 0, 100, 0);
+    const double all_dim = read_real(f, rope, "mscale_all_dim", 0, 100, 0);
+    const double usual = mscale > 0 && all_dim > 0 ? (double)yarn_attention(factor, mscale) /
+                                                         (double)yarn_attention(factor, all_dim)
+                                                   : (double)yarn_attention(factor, 1);
+    yarn->factor = (float)factor;
+    yarn->attention = (float)read_real(f, rope, "attention_factor", 0.01, 100, usual);
+    yarn->beta_fast = (float)read_real(f, rope, "beta_fast", 1e-3, 1e6, YARN_BETA_FAST);
+    yarn->beta_slow = (float)read_real(f, rope, "beta_slow", 1e-3, 1e6, YARN_BETA_SLOW);
+    yarn->truncate = read_bool(f, rope, "truncate", true);
+    if (!f->status && yarn->beta_fast < yarn->beta_slow)
+        bad_field(f, "beta_fast", "is less than beta_slow", "小于 beta_slow");
+}
+
+/* "default" or "yarn"; older files call the member "type". */
+static void read_rope_type(struct fields *f, const struct json *rope, struct text_config *out)
+{
+    const char *const key = json_get(rope, "rope_type") ? "rope_type" : "type";
+    const struct json *type = json_get(rope, key);
+    if (json_is(type, JSON_STRING) && str_is(type->text, "yarn"))
+        read_yarn(f, rope, out);
+    else if (type && type->type != JSON_NULL &&
+             !(type->type == JSON_STRING && str_is(type->text, "default")))
+        bad_field(f, key, "is neither \"default\" nor \"yarn\"; others cannot be run",
+                  "既不是 \"default\" 也不是 \"yarn\"；目前不支持其他类型");
+}
+
 /* rope_theta and mrope_section, in either dialect. */
 static void read_rope(struct fields *f, const struct json *text, struct text_config *out)
 {
@@ -193,7 +232,7 @@ static void read_rope(struct fields *f, const struct json *text, struct text_con
     if (!json_get(theta, "rope_theta"))
         bad_field(f, "rope_theta", "is missing", "缺失");
     out->rope_theta = (float)read_real(f, theta, "rope_theta", 1, 1e12, 0);
-    expect_word(f, rope, "rope_type", "default");
+    read_rope_type(f, rope, out);
     if (!read_bool(f, rope, "mrope_interleaved", true))
         bad_field(f, "mrope_interleaved", "is false; only interleaved M-RoPE can be run",
                   "为 false；目前只支持交错的 M-RoPE");
@@ -225,7 +264,7 @@ static void read_text(struct fields *f, const struct json *root, const struct js
     out->heads = read_u32(f, text, "num_attention_heads", 1, 1024);
     out->kv_heads = read_u32(f, text, "num_key_value_heads", 1, 1024);
     out->head_dim = read_u32(f, text, "head_dim", 2, 256);
-    out->max_positions = read_u32(f, text, "max_position_embeddings", 1, 1 << 24);
+    out->max_positions = read_u32(f, text, "max_position_embeddings", 1, CONFIG_POSITIONS_MAX);
     out->rms_eps = (float)read_real(f, text, "rms_norm_eps", 0, 1, 1e-6);
     expect_word(f, text, "hidden_act", "silu");
     if (read_bool(f, text, "attention_bias", false))

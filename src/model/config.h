@@ -10,14 +10,25 @@
 
 #include <stdint.h>
 
-enum { DEEPSTACK_MAX = 8, EOS_MAX = 8 };
+enum { DEEPSTACK_MAX = 8, EOS_MAX = 8, CONFIG_POSITIONS_MAX = 1 << 24, YARN_FACTOR_MAX = 1024 };
+enum { YARN_BETA_FAST = 32, YARN_BETA_SLOW = 1 }; /* unless the checkpoint says other ones */
+
+/* See yarn.h. */
+struct yarn {
+    float factor;               /* ≥ 1; 0: no YaRN, and the others mean nothing */
+    float attention;            /* cosines and sines are multiplied by this */
+    float beta_fast, beta_slow; /* rotations in the original context, where the ramp begins, ends */
+    bool truncate;              /* the ramp begins and ends at whole frequencies */
+    uint32_t original_positions;
+};
 
 struct text_config {
     uint32_t vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim;
     uint32_t max_positions;
     float rms_eps, rope_theta;
     uint32_t mrope_section[3]; /* frequencies for T, H, W; their sum is head_dim / 2 */
-    bool tied;                 /* the output head is the embedding matrix */
+    struct yarn yarn;
+    bool tied; /* the output head is the embedding matrix */
 };
 
 struct vision_config {

@@ -1,5 +1,7 @@
 #include "model/gguf_config.h"
 
+#include "model/yarn.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -124,15 +126,42 @@ static void read_sections(struct fields *f, struct text_config *out)
                   "之和不等于 attention.key_length 的一半");
 }
 
-/* Long context by other frequencies. */
-static void check_scaling(struct fields *f)
+/* As llama.cpp, whose own factor of attention comes on top of the paper's. */
+static void read_yarn(struct fields *f, struct text_config *out)
+{
+    struct yarn *yarn = &out->yarn;
+    const double factor =
+        read_real(f, "qwen3vl.rope.scaling.factor", 1, YARN_FACTOR_MAX, (double)NAN);
+    const double attention = read_real(f, "qwen3vl.rope.scaling.attn_factor", 0.01, 100, 1);
+    const double more = read_real(f, "qwen3vl.rope.scaling.yarn_attn_factor", 0.01, 100, 1);
+    expect_real(f, "qwen3vl.rope.scaling.yarn_ext_factor", 1);
+    yarn->factor = (float)factor;
+    yarn->attention = (float)(attention * more * (double)yarn_attention(factor, 1));
+    yarn->beta_fast =
+        (float)read_real(f, "qwen3vl.rope.scaling.yarn_beta_fast", 1e-3, 1e6, YARN_BETA_FAST);
+    yarn->beta_slow =
+        (float)read_real(f, "qwen3vl.rope.scaling.yarn_beta_slow", 1e-3, 1e6, YARN_BETA_SLOW);
+    yarn->truncate = true;
+    yarn->original_positions =
+        (uint32_t)read_integer(f, "qwen3vl.rope.scaling.original_context_length", 1,
+                               CONFIG_POSITIONS_MAX, out->max_positions);
+    if (!f->status && yarn->beta_fast < yarn->beta_slow)
+        bad_field(f, "qwen3vl.rope.scaling.yarn_beta_fast", "is less than yarn_beta_slow",
+                  "小于 yarn_beta_slow");
+}
+
+static void read_scaling(struct fields *f, struct text_config *out)
 {
     static const char key[] = "qwen3vl.rope.scaling.type";
     const struct gguf_value *v = gguf_find(f->gguf, key);
     struct str type = {0};
-    if (v && (!gguf_string(v, &type) || !str_is(type, "none")))
-        bad_field(f, key, "is not \"none\", the only value that can be run",
-                  "不是 \"none\"，目前只支持该值");
+    if (!v || (gguf_string(v, &type) && str_is(type, "none")))
+        return;
+    if (str_is(type, "yarn"))
+        read_yarn(f, out);
+    else
+        bad_field(f, key, "is neither \"none\" nor \"yarn\"; others cannot be run",
+                  "既不是 \"none\" 也不是 \"yarn\"；目前不支持其他类型");
 }
 
 static void read_text(struct fields *f, const struct gguf_files *files, struct text_config *out)
@@ -151,11 +180,11 @@ static void read_text(struct fields *f, const struct gguf_files *files, struct t
         (uint32_t)read_integer(f, "qwen3vl.attention.head_count_kv", 1, 1024, out->heads);
     out->head_dim = read_u32(f, "qwen3vl.attention.key_length", 2, 256);
     expect_number(f, "qwen3vl.attention.value_length", out->head_dim);
-    out->max_positions = read_u32(f, "qwen3vl.context_length", 1, 1 << 24);
+    out->max_positions = read_u32(f, "qwen3vl.context_length", 1, CONFIG_POSITIONS_MAX);
     out->rms_eps =
         (float)read_real(f, "qwen3vl.attention.layer_norm_rms_epsilon", 0, 1, (double)NAN);
     out->rope_theta = (float)read_real(f, "qwen3vl.rope.freq_base", 1, 1e12, (double)NAN);
-    check_scaling(f);
+    read_scaling(f, out);
     out->tied = !gguf_files_has_text(files, "output.weight");
     if (!f->status && out->head_dim % 2)
         bad_field(f, "qwen3vl.attention.key_length", "is odd", "是奇数");

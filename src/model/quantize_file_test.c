@@ -4,6 +4,7 @@
 #include "model/gguf_write.h"
 #include "model/golden_test.h"
 #include "model/quantize.h"
+#include "model/yarn.h"
 #include "os/file.h"
 
 #include <errno.h>
@@ -172,6 +173,24 @@ static void configuration_is_the_same(void **state)
     assert_int_equal(f.source.template_known, f.result.template_known);
 }
 
+static void long_contexts_are_the_same(void **state)
+{
+    (void)state;
+    struct text_config *from = &f.source.config.text;
+    const struct text_config before = *from;
+    yarn_stretch(from, 3);
+    convert(DTYPE_Q8_0);
+    assert_memory_equal(from, &f.result.config.text, sizeof *from);
+    from->yarn.attention = 1.25f;
+    from->yarn.beta_fast = 24;
+    from->yarn.beta_slow = 2;
+    convert(DTYPE_Q8_0);
+    const struct yarn *yarn = &f.result.config.text.yarn;
+    assert_float_equal(yarn->attention, 1.25, 1e-6);
+    assert_true(yarn->beta_fast == 24 && yarn->beta_slow == 2);
+    *from = before;
+}
+
 static void encode_by_both(const struct json *row)
 {
     struct reason why;
@@ -334,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_can_be_loaded_again),
         cmocka_unit_test(configuration_is_the_same),
+        cmocka_unit_test(long_contexts_are_the_same),
         cmocka_unit_test(tokenizer_is_the_same),
         cmocka_unit_test(gguf_can_be_the_source),
         cmocka_unit_test(a_full_disk_leaves_nothing),

@@ -1,5 +1,7 @@
 #include "model/quantize_keys.h"
 
+#include "model/yarn.h"
+
 #include <string.h>
 
 enum { PATCH = 16, QUANTIZATION_VERSION = 2 };
@@ -32,6 +34,20 @@ static void put_sampling(struct gguf_writer *w, const struct generation_defaults
     gguf_put_f32(w, "general.sampling.penalty_repeat", g->repetition_penalty);
 }
 
+static void put_yarn(struct gguf_writer *w, const struct yarn *yarn)
+{
+    const float usual = yarn_attention((double)yarn->factor, 1); /* which readers multiply by */
+    gguf_put_string(w, "qwen3vl.rope.scaling.type", STR("yarn"));
+    gguf_put_f32(w, "qwen3vl.rope.scaling.factor", yarn->factor);
+    gguf_put_u32(w, "qwen3vl.rope.scaling.original_context_length", yarn->original_positions);
+    if (yarn->attention != usual)
+        gguf_put_f32(w, "qwen3vl.rope.scaling.attn_factor", yarn->attention / usual);
+    if (yarn->beta_fast != YARN_BETA_FAST)
+        gguf_put_f32(w, "qwen3vl.rope.scaling.yarn_beta_fast", yarn->beta_fast);
+    if (yarn->beta_slow != YARN_BETA_SLOW)
+        gguf_put_f32(w, "qwen3vl.rope.scaling.yarn_beta_slow", yarn->beta_slow);
+}
+
 void quantize_put_text(struct gguf_writer *w, const struct model *model, enum dtype type)
 {
     const struct text_config *c = &model->config.text;
@@ -52,6 +68,8 @@ void quantize_put_text(struct gguf_writer *w, const struct model *model, enum dt
     gguf_put_array(w, "qwen3vl.rope.dimension_sections", GGUF_I32, 4);
     for (size_t i = 0; i < 4; i++)
         gguf_add_i32(w, i < 3 ? (int32_t)c->mrope_section[i] : 0);
+    if (c->yarn.factor > 0)
+        put_yarn(w, &c->yarn);
     gguf_put_u32(w, "qwen3vl.n_deepstack_layers", model->config.vision.deepstack_count);
     gguf_put_u32(w, "general.quantization_version", QUANTIZATION_VERSION);
     gguf_put_u32(w, "general.file_type", file_types[type]);

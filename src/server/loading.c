@@ -58,6 +58,7 @@ static struct model_options model_options_of(struct loading *l)
         .mmproj = settings->model.mmproj,
         .exact = settings->model.exact,
         .quantize = quantize >= QUANTIZE_SETTING_TYPES ? &l->type : NULL,
+        .yarn_factor = settings->model.yarn_factor >= 1 ? settings->model.yarn_factor : 0,
         .fit_bytes = quantize == QUANTIZE_SETTING_AUTO ? bytes_for_weights(settings) : 0,
         .progress = on_progress,
         .arg = l,
