@@ -192,11 +192,15 @@ static void attention(struct decoder *d, const struct decoder_row *rows, size_t 
     const struct text_config *c = &d->model->config.text;
     norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->input_norm.weight, NULL,
               c->rms_eps);
-    matmul(d->compute, &layer->q, d->u, n, d->q);
-    compute_set_fine_rows(d->compute, SIZE_MAX);
-    matmul(d->compute, &layer->k, d->u, n, d->k);
-    matmul(d->compute, &layer->v, d->u, n, d->v);
-    compute_set_fine_rows(d->compute, fine);
+    const struct projection kvq[] = {{&layer->k, d->k}, {&layer->v, d->v}, {&layer->q, d->q}};
+    if (fine < n) {
+        compute_set_fine_rows(d->compute, SIZE_MAX);
+        matmul_several(d->compute, kvq, 2, d->u, n);
+        compute_set_fine_rows(d->compute, fine);
+        matmul(d->compute, &layer->q, d->u, n, d->q);
+    } else {
+        matmul_several(d->compute, kvq, ARRAY_LEN(kvq), d->u, n);
+    }
     struct head_job job = {d, layer, rows, index};
     pool_run(compute_pool(d->compute), n, 4, finish_heads, &job);
     const struct attention_cache cache = layer_cache(d, index);
@@ -212,8 +216,8 @@ static void mlp(struct decoder *d, size_t n, uint32_t index)
     const struct text_config *c = &d->model->config.text;
     norm_rows(d->compute, d->u, d->x, n, c->hidden_size, layer->post_attention_norm.weight, NULL,
               c->rms_eps);
-    matmul(d->compute, &layer->gate, d->u, n, d->gate);
-    matmul(d->compute, &layer->up, d->u, n, d->up);
+    const struct projection projections[] = {{&layer->gate, d->gate}, {&layer->up, d->up}};
+    matmul_several(d->compute, projections, ARRAY_LEN(projections), d->u, n);
     silu_mul_rows(d->compute, d->gate, d->up, n, c->intermediate_size);
     matmul_add(d->compute, &layer->down, d->gate, n, d->u, d->x);
 }

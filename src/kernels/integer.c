@@ -9,19 +9,19 @@
 
 #include <string.h>
 
-struct product {
+struct integer {
     const struct kernels *kernels;
     struct compute *compute;
-    const struct matrix *w;
+    const struct projection *projections;
     const float *x;
-    float *y;
-    size_t n;
+    size_t n, cols;
+    size_t first;                /* row of y that the first row of x makes */
     int planes;                  /* 2: fine, 1: fast */
     struct quantized_rows *rows; /* [(n - 1) / ROWS_MAX + 1] */
     size_t panels;
 };
 
-static size_t rows_of(const struct product *job, size_t panel)
+static size_t rows_of(const struct integer *job, size_t panel)
 {
     return min_size(ROWS_MAX, job->n - panel * ROWS_MAX);
 }
@@ -29,15 +29,15 @@ static size_t rows_of(const struct product *job, size_t panel)
 static void quantize(void *arg, size_t begin, size_t end, int thread)
 {
     (void)thread;
-    const struct product *job = arg;
-    const size_t cols = job->w->cols;
+    const struct integer *job = arg;
+    const size_t cols = job->cols;
     for (size_t i = begin; i < end; i++)
         job->kernels->quantize_rows(&job->rows[i], job->x + i * ROWS_MAX * cols, cols,
                                     rows_of(job, i), cols);
 }
 
 /* The panels of x, in the compute's memory for packed x. */
-static void place_rows(struct product *job)
+static void place_rows(struct integer *job)
 {
     char *memory = (char *)job->compute->packed_x;
     job->panels = (job->n - 1) / ROWS_MAX + 1;
@@ -45,57 +45,67 @@ static void place_rows(struct product *job)
     memory += round_up(job->panels * sizeof *job->rows, 64);
     for (size_t i = 0; i < job->panels; i++)
         memory +=
-            quantized_rows_place(&job->rows[i], rows_of(job, i), job->w->cols, job->planes, memory);
+            quantized_rows_place(&job->rows[i], rows_of(job, i), job->cols, job->planes, memory);
 }
 
 /* c[n, 32] = x · the weights of one strip, by way of panels. */
-static void multiply_panels(const struct product *job, const uint8_t *strip, struct panel *panel,
-                            float *c)
+static void multiply_panels(const struct integer *job, const struct matrix *w, const uint8_t *strip,
+                            struct panel *panel, float *c)
 {
     const struct kernels *kernels = job->kernels;
-    const struct matrix *w = job->w;
     const size_t block_bytes = TILE_ROWS * dtype_bytes(w->dtype, PANEL_COLS);
     const size_t own_sub = tile_sub_groups(w->dtype);
     for (size_t b = 0; b * PANEL_COLS < w->cols; b++) {
         const size_t groups = min_size(PANEL_COLS, w->cols - b * PANEL_COLS) / GROUP_COLS;
         kernels->unpack[w->dtype](panel, strip + b * block_bytes, groups);
-        if (job->planes == 1)
+        const bool requantized = job->planes == 1 && kernels->requantize;
+        if (requantized)
             kernels->requantize(panel, groups, own_sub);
-        const size_t sub = job->planes == 1 ? PANEL_GROUPS : own_sub;
+        const size_t sub = requantized ? PANEL_GROUPS : own_sub;
         for (size_t i = 0; i < job->panels; i++)
             kernels->dot_panel(c + i * ROWS_MAX * TILE_ROWS, TILE_ROWS, panel, groups, sub,
                                &job->rows[i], rows_of(job, i), b, TILE_ROWS, b > 0);
     }
 }
 
-static void multiply_strip(const struct product *job, const uint8_t *strip, struct panel *panel,
-                           float *c)
+static void multiply_strip(const struct integer *job, const struct matrix *w, size_t strip,
+                           struct panel *panel, float *c)
 {
-    const struct matrix *w = job->w;
-    if (job->planes == 1 || !job->kernels->dot_strip[w->dtype]) {
-        multiply_panels(job, strip, panel, c);
+    const uint8_t *from = (const uint8_t *)w->tiles + strip * tile_strip_bytes(w->dtype, w->cols);
+    if (job->planes == 1 || job->n > job->kernels->strip_rows ||
+        !job->kernels->dot_strip[w->dtype]) {
+        multiply_panels(job, w, from, panel, c);
         return;
     }
     for (size_t i = 0; i < job->panels; i++)
-        job->kernels->dot_strip[w->dtype](c + i * ROWS_MAX * TILE_ROWS, strip, w->cols,
+        job->kernels->dot_strip[w->dtype](c + i * ROWS_MAX * TILE_ROWS, from, w->cols,
                                           &job->rows[i], rows_of(job, i));
 }
 
+static size_t strips_of(const struct matrix *w)
+{
+    return (w->rows - 1) / TILE_ROWS + 1;
+}
+
+/* The strips of all projections in a row. */
 static void strips(void *arg, size_t begin, size_t end, int thread)
 {
-    const struct product *job = arg;
-    const struct matrix *w = job->w;
-    const size_t strip_bytes = tile_strip_bytes(w->dtype, w->cols);
+    const struct integer *job = arg;
     struct panel *panel = (struct panel *)compute_scratch(job->compute, thread);
     float *c = (float *)(panel + 1);
-    for (size_t strip = begin; strip < end; strip++) {
-        const size_t first = strip * TILE_ROWS, count = min_size(TILE_ROWS, w->rows - first);
-        multiply_strip(job, (const uint8_t *)w->tiles + strip * strip_bytes, panel, c);
+    for (size_t item = begin; item < end; item++) {
+        const struct projection *projection = job->projections;
+        size_t strip = item;
+        for (; strip >= strips_of(projection->w); projection++)
+            strip -= strips_of(projection->w);
+        const struct matrix *w = projection->w;
+        const size_t row = strip * TILE_ROWS, count = min_size(TILE_ROWS, w->rows - row);
+        multiply_strip(job, w, strip, panel, c);
         for (size_t i = 0; i < job->n; i++) {
-            float *to = job->y + i * w->rows + first;
+            float *to = projection->y + (job->first + i) * w->rows + row;
             memcpy(to, c + i * TILE_ROWS, count * sizeof *to);
             if (w->bias)
-                job->kernels->add(to, w->bias + first, count);
+                job->kernels->add(to, w->bias + row, count);
         }
     }
 }
@@ -105,21 +115,28 @@ size_t integer_scratch_floats(size_t max_rows)
     return sizeof(struct panel) / sizeof(float) + max_rows * TILE_ROWS;
 }
 
-void integer_matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n,
-                    bool fine, float *y)
+void integer_matmul(struct compute *compute, const struct projection *projections, size_t count,
+                    const float *x, size_t first, size_t n, bool fine)
 {
-    struct product job = {
+    const size_t cols = projections->w->cols;
+    struct integer job = {
         .kernels = &compute->kernels,
         .compute = compute,
-        .w = w,
-        .x = x,
-        .y = y,
+        .projections = projections,
+        .x = x + first * cols,
         .n = n,
+        .cols = cols,
+        .first = first,
         .planes = fine ? 2 : 1,
     };
+    size_t items = 0;
+    for (size_t i = 0; i < count; i++) {
+        items += strips_of(projections[i].w);
+        if (compute->kernels.fine_only[projections[i].w->dtype])
+            job.planes = 2;
+    }
     place_rows(&job);
-    const size_t count = (w->rows - 1) / TILE_ROWS + 1;
-    const size_t grain = count / ((size_t)pool_threads(compute->pool) * 8);
+    const size_t grain = items / ((size_t)pool_threads(compute->pool) * 8);
     pool_run(compute->pool, job.panels, 1, quantize, &job);
-    pool_run(compute->pool, count, grain ? grain : 1, strips, &job);
+    pool_run(compute->pool, items, grain ? grain : 1, strips, &job);
 }

@@ -5,10 +5,10 @@
 
 #include <stdbool.h>
 
-/* y[n, w->rows] = x · Wᵀ + bias, n ≥ 1; w->tiles is set. Each row of y depends on its row of x
- * alone. */
-void integer_matmul(struct compute *compute, const struct matrix *w, const float *x, size_t n,
-                    bool fine, float *y);
+/* Rows [first, first + n) of each product's y, n ≥ 1; all have tiles, and as many columns. Each row
+ * of y depends on its row of x alone. */
+void integer_matmul(struct compute *compute, const struct projection *projections, size_t count,
+                    const float *x, size_t first, size_t n, bool fine);
 
 /* Floats of scratch that one thread needs for max_rows rows of x. */
 size_t integer_scratch_floats(size_t max_rows);
