@@ -18,6 +18,9 @@ void kernels_select(struct kernels *out)
     if (flags & CPU_AVX512_VNNI) {
         kernels_fill_avx512_vnni(out);
         kernels_fill_avx512_strips(out);
+    } else if (flags & CPU_AVX2) {
+        kernels_fill_avx2_integer(out);
+        kernels_fill_avx2_strips(out);
     }
     if (flags & CPU_AVX512_BF16)
         kernels_fill_avx512_bf16(out);

@@ -74,15 +74,19 @@ struct kernels {
     /* Integer products of block-quantised matrices (tile.h). `integer`: they are faster than the
      * conversion to F32. */
     bool integer;
+    bool fine_only[DTYPE_COUNT]; /* one plane would be no faster than two */
+    bool words;                  /* quantize_rows makes words of two planes (tile.h) */
     /* Decodes one tile, or the tiles of 32 columns each that follow it, over 4 · groups columns
      * into a panel. */
     void (*unpack[DTYPE_COUNT])(struct panel *panel, const void *src, size_t groups);
     /* c[n, TILE_ROWS] = rows of x with two planes · a strip of `cols` columns, n ≤ ROWS_MAX, where
-     * it lies in memory. NULL where unpack and dot_panel are as good. */
+     * it lies in memory. NULL where unpack and dot_panel are as good; they are, with the same bits,
+     * for products of more than strip_rows rows of x. */
     void (*dot_strip[DTYPE_COUNT])(float *c, const void *strip, size_t cols,
                                    const struct quantized_rows *x, size_t n);
+    size_t strip_rows;
     /* One scale per row for all columns of the panel: value = 128 + round(weight / scale). Then
-     * sub_groups is PANEL_GROUPS. */
+     * sub_groups is PANEL_GROUPS. NULL where dot_panel gains nothing by it. */
     void (*requantize)(struct panel *panel, size_t groups, size_t sub_groups);
     /* n ≤ out->ld rows of x, ldx floats apart; rows past n are zero. */
     void (*quantize_rows)(struct quantized_rows *out, const float *x, size_t ldx, size_t n,

@@ -49,7 +49,9 @@ void tile_block(const struct matrix *w, size_t row, size_t block, void *out);
  * of high[g·ld + i]; their unit for the 256 columns of block b is scale[b·ld + i]. With two planes
  * x = scale · (128·high + low), with one x = scale · high. sums[k][s·ld + i] is the sum of the
  * integers of the s-th 16, 32 or 256 columns. Columns are padded with zeros to a multiple of 256.
- */
+ *
+ * Kernels that multiply words of 16 bits have x = scale · word instead of two planes: high[…] are
+ * the words of columns 4g and 4g + 2, low[…] those of 4g + 1 and 4g + 3. */
 enum sum_span { SUM_16, SUM_32, SUM_256, SUM_COUNT };
 
 struct quantized_rows {

@@ -5,6 +5,8 @@
 
 void kernels_fill_c(struct kernels *kernels);
 void kernels_fill_avx2(struct kernels *kernels);
+void kernels_fill_avx2_integer(struct kernels *kernels);
+void kernels_fill_avx2_strips(struct kernels *kernels);
 void kernels_fill_avx512(struct kernels *kernels);
 void kernels_fill_avx512_vnni(struct kernels *kernels);
 void kernels_fill_avx512_strips(struct kernels *kernels);

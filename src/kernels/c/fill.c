@@ -37,6 +37,7 @@ void kernels_fill_c(struct kernels *kernels)
                    [DTYPE_Q6_K] = c_unpack_q6_k,
                    [DTYPE_IQ4_NL] = c_unpack_iq4_nl,
                    [DTYPE_IQ4_XS] = c_unpack_iq4_xs},
+        .strip_rows = SIZE_MAX,
         .requantize = c_requantize,
         .quantize_rows = c_quantize_rows,
         .dot_panel = c_dot_panel,
