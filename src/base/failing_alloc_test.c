@@ -2,9 +2,12 @@
 
 #include "base/test.h"
 
+#include <stdatomic.h>
+
 /* What is left until the failure; 0: none is to come. */
 static size_t left;
 static bool reached;
+static atomic_size_t made;
 
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
@@ -15,6 +18,7 @@ void *__wrap_realloc(void *old, size_t bytes);
 
 static bool fails(void)
 {
+    atomic_fetch_add(&made, 1);
     if (left == 0 || --left > 0)
         return false;
     reached = true;
@@ -60,4 +64,9 @@ size_t failing_alloc_each(bool (*attempt)(const void *argument), const void *arg
         if (!failed)
             return n - 1;
     }
+}
+
+size_t failing_alloc_count(void)
+{
+    return atomic_load(&made);
 }

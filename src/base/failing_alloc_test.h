@@ -15,3 +15,6 @@ bool failing_alloc_end(void);
  * must return whether it succeeded, and does so exactly when nothing failed. Returns the number of
  * failures. */
 size_t failing_alloc_each(bool (*attempt)(const void *argument), const void *argument);
+
+/* How many allocations there were so far, in all threads. */
+size_t failing_alloc_count(void);
