@@ -29,7 +29,7 @@ static size_t scratch_floats(const struct compute *compute)
     const size_t gemv = EXACT_ROWS * compute->limits.max_cols;
     const size_t attention =
         max_size(attention_scratch_floats(&compute->kernels), bf16_attention_scratch_floats());
-    const size_t integer = integer_scratch_floats(compute->limits.max_rows);
+    const size_t integer = integer_scratch_floats(compute->limits);
     const size_t products = max_size(max_size(gemm, gemv), bf16_scratch_floats());
     return round_up(max_size(max_size(attention, integer), products), ALIGNMENT_FLOATS);
 }

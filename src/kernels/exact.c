@@ -30,7 +30,7 @@ static void row_of_tiles(const struct kernels *kernels, const struct matrix *w, 
 void exact_row(const struct kernels *kernels, const struct matrix *w, size_t row, size_t col,
                size_t count, float *dst)
 {
-    if (w->tiles) {
+    if (tile_find(w)) {
         row_of_tiles(kernels, w, row, col, count, dst);
         return;
     }

@@ -68,10 +68,23 @@ static void multiply_panels(const struct integer *job, const struct matrix *w, c
     }
 }
 
+/* The tiles of a strip; while they are not there, they are made each time, in scratch memory. */
+static const uint8_t *find_strip(const struct integer *job, const struct matrix *w, size_t strip,
+                                 float *scratch)
+{
+    const uint8_t *tiles = tile_find(w);
+    if (tiles)
+        return tiles + strip * tile_strip_bytes(w->dtype, w->cols);
+    scratch += job->compute->limits.max_rows * TILE_ROWS;
+    tile_pack_strip(scratch, w, strip);
+    return (const uint8_t *)scratch;
+}
+
+/* c has behind it the scratch memory for one strip. */
 static void multiply_strip(const struct integer *job, const struct matrix *w, size_t strip,
                            struct panel *panel, float *c)
 {
-    const uint8_t *from = (const uint8_t *)w->tiles + strip * tile_strip_bytes(w->dtype, w->cols);
+    const uint8_t *from = find_strip(job, w, strip, c);
     if (job->planes == 1 || job->n > job->kernels->strip_rows ||
         !job->kernels->dot_strip[w->dtype]) {
         multiply_panels(job, w, from, panel, c);
@@ -110,9 +123,10 @@ static void strips(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
-size_t integer_scratch_floats(size_t max_rows)
+size_t integer_scratch_floats(struct compute_limits limits)
 {
-    return sizeof(struct panel) / sizeof(float) + max_rows * TILE_ROWS;
+    const size_t strip = tile_strip_bytes(DTYPE_Q8_0, round_up(limits.max_cols, PANEL_COLS));
+    return (sizeof(struct panel) + strip) / sizeof(float) + limits.max_rows * TILE_ROWS;
 }
 
 void integer_matmul(struct compute *compute, const struct projection *projections, size_t count,

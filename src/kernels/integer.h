@@ -10,5 +10,5 @@
 void integer_matmul(struct compute *compute, const struct projection *projections, size_t count,
                     const float *x, size_t first, size_t n, bool fine);
 
-/* Floats of scratch that one thread needs for max_rows rows of x. */
-size_t integer_scratch_floats(size_t max_rows);
+/* Floats of scratch that one thread needs; the largest blocks are those of Q8_0. */
+size_t integer_scratch_floats(struct compute_limits limits);

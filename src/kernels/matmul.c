@@ -147,7 +147,7 @@ static void multiply(struct matmul *job, size_t first)
 {
     struct compute *compute = job->compute;
     const struct matrix *w = job->w;
-    const bool tiles = w->tiles && job->kernels->integer;
+    const bool tiles = w->tiled && job->kernels->integer;
     const size_t n = job->n, fine_rows = max_size(compute->fine_rows, first) - first;
     const size_t fine = tiles || compute_has_bf16(compute) ? min_size(fine_rows, n) : n;
     const float *fast_x = job->x + fine * w->cols;
@@ -186,7 +186,7 @@ void matmul_several(struct compute *compute, const struct projection *projection
 {
     bool together = compute->kernels.integer && n <= compute->limits.max_rows;
     for (size_t i = 0; i < count; i++)
-        together = together && projections[i].w->tiles && projections[i].w->rows > 0;
+        together = together && projections[i].w->tiled && projections[i].w->rows > 0;
     if (!together) {
         for (size_t i = 0; i < count; i++)
             matmul(compute, projections[i].w, x, n, projections[i].y);

@@ -1,6 +1,7 @@
 /* A weight matrix as the kernels see it, and the number formats that weights come in. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ struct matrix {
     const float *bias;   /* [rows], or NULL */
     const float *scales; /* F8_E4M3: [ceil(rows / 128), ceil(cols / 128)], W = code · scale */
     const void *tiles;   /* the same weights as the integer kernels read them (tile.h), or NULL */
+    bool tiled;          /* for the integer kernels; `tiles` may come later, from another thread */
 };
 
 static inline size_t matrix_row_bytes(const struct matrix *w)

@@ -147,6 +147,43 @@ static void multiplies_blocks(void **state)
     compute_destroy(compute);
 }
 
+/* The same bits whether the tiles are there or made on the way, fine and fast. */
+static void check_tiles(struct compute *compute, enum dtype dtype, size_t n, uint32_t rows,
+                        uint32_t cols)
+{
+    struct matrix w = {.dtype = dtype, .rows = rows, .cols = cols, .tiled = true};
+    const size_t strips = (rows - 1) / TILE_ROWS + 1, bytes = tile_strip_bytes(dtype, cols);
+    uint8_t *blocks = random_blocks(dtype, rows * matrix_row_bytes(&w));
+    char *tiles = aligned_alloc(64, strips * bytes);
+    float *x = random_floats(n * cols), *got = random_floats(n * rows),
+          *want = random_floats(n * rows);
+    assert_non_null(tiles);
+    w.data = blocks;
+    matmul(compute, &w, x, n, got);
+    for (size_t i = 0; i < strips; i++)
+        tile_pack_strip(tiles + i * bytes, &w, i);
+    tile_publish(&w, tiles);
+    w.data = NULL;
+    matmul(compute, &w, x, n, want);
+    assert_memory_equal(got, want, n * rows * sizeof *got);
+    free(blocks), free(tiles), free(x), free(got), free(want);
+}
+
+static void does_not_wait_for_tiles(void **state)
+{
+    (void)state;
+    struct compute *compute = make_compute(2);
+    for (enum dtype dtype = DTYPE_PLAIN_COUNT; dtype < DTYPE_COUNT; dtype++)
+        for (size_t n = 1; n <= 45; n += 11) {
+            compute_set_fine_rows(compute, n / 2);
+            if (tile_supports(dtype, 512) && compute_kernels(compute)->integer) {
+                check_tiles(compute, dtype, n, 75, 512);
+                check_tiles(compute, dtype, n, 5, 256);
+            }
+        }
+    compute_destroy(compute);
+}
+
 /* One query over `visible` keys, k and v `ld` floats apart, in double. */
 static void naive_attention(double *out, const float *q, const float *k, const float *v, size_t ld,
                             size_t visible, size_t d, double scale)
@@ -379,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiplies),
         cmocka_unit_test(multiplies_blocks),
+        cmocka_unit_test(does_not_wait_for_tiles),
         cmocka_unit_test(attends_in_both_directions),
         cmocka_unit_test(attends_over_pages),
         cmocka_unit_test(fast_rows_depend_on_themselves_alone),

@@ -123,7 +123,7 @@ void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
 void tile_block(const struct matrix *w, size_t row, size_t block, void *out)
 {
     const size_t tile_bytes = TILE_ROWS * (size_t)dtype_info(w->dtype)->bytes;
-    const uint8_t *from = (const uint8_t *)w->tiles +
+    const uint8_t *from = (const uint8_t *)tile_find(w) +
                           row / TILE_ROWS * tile_strip_bytes(w->dtype, w->cols) +
                           block * tile_bytes;
     for (const struct field *f = layouts[w->dtype]; f->count; f++) {

@@ -42,6 +42,17 @@ size_t tile_strip_bytes(enum dtype dtype, size_t cols);
  * aligned. */
 void tile_pack_strip(void *to, const struct matrix *w, size_t strip);
 
+/* The tiles of a matrix, whose other members are for good; NULL: they are not there yet. */
+static inline const void *tile_find(const struct matrix *w)
+{
+    return __atomic_load_n(&w->tiles, __ATOMIC_ACQUIRE);
+}
+
+static inline void tile_publish(struct matrix *w, const void *tiles)
+{
+    __atomic_store_n(&w->tiles, tiles, __ATOMIC_RELEASE);
+}
+
 /* The way back: block `block` of a row of a matrix with tiles, in its dtype's bytes. */
 void tile_block(const struct matrix *w, size_t row, size_t block, void *out);
 

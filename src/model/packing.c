@@ -198,6 +198,7 @@ static void replace(const struct part *part)
     struct matrix *w = part->matrix;
     const bool same = part->dtype == w->dtype;
     w->tiles = part->tiled ? part->memory : NULL;
+    w->tiled = part->tiled;
     w->data = !part->tiled ? part->memory : same ? w->data : NULL;
     w->scales = same ? w->scales : NULL;
     w->dtype = part->dtype;
