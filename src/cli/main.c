@@ -5,7 +5,7 @@
 #include <locale.h>
 
 static const struct command *const commands[] = {&command_serve, &command_chat, &command_model,
-                                                 &command_bench};
+                                                 &command_bench, &command_env};
 
 static void print_help(const struct cli *cli, FILE *out)
 {

@@ -1,8 +1,9 @@
 /* Models of a true shape with made-up weights: for measuring speed where no checkpoint is at hand.
  *
  * Speed does not depend on the values. The weights go through the same steps as a checkpoint's:
- * block-quantised ones come from a mapped file and are packed. There is no tokenizer: such a model
- * goes to a decoder or a vision tower, not to an engine. */
+ * block-quantised ones are packed, and the pages that they came from are given back. There is no
+ * tokenizer: such a model goes to a decoder or a vision tower, not to an engine.
+ */
 #pragma once
 
 #include "engine/model.h"

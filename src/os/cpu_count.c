@@ -9,13 +9,12 @@
 
 enum { PATH_SIZE = 512 };
 
-/* Whether `cpu` is the first of its core's threads that the set allows. Threads of a core are
- * listed as "0,64" or "0-1". */
-static bool first_of_core(const char *root, int cpu, const cpu_set_t *set)
+/* Whether `cpu` is the first of a list's processors that the set allows: "0,64", "0-1". True if
+ * there is no list. */
+static bool first_of_list(const char *root, const char *name, int cpu, const cpu_set_t *set)
 {
     char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-             root, cpu);
+    snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/%s", root, cpu, name);
     FILE *file = fopen(path, "re");
     if (!file)
         return true;
@@ -35,6 +34,21 @@ static bool first_of_core(const char *root, int cpu, const cpu_set_t *set)
     return first;
 }
 
+/* The largest cache of a processor: "32768K". */
+static uint64_t third_cache(const char *root, int cpu)
+{
+    char path[PATH_SIZE], unit = 'K';
+    unsigned long long size = 0;
+    snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/cache/index3/size", root, cpu);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu%c", &size, &unit) < 1 || size > 1 << 24)
+        size = 0;
+    fclose(file);
+    return size << (unit == 'M' ? 20 : unit == 'K' ? 10 : 0);
+}
+
 void cpu_counts_in(const char *root, const cpu_set_t *allowed, struct cpu_counts *out)
 {
     char mount[PATH_SIZE], membership[PATH_SIZE];
@@ -42,8 +56,13 @@ void cpu_counts_in(const char *root, const cpu_set_t *allowed, struct cpu_counts
     snprintf(membership, sizeof membership, "%s/proc/self/cgroup", root);
     *out = (struct cpu_counts){.threads = CPU_COUNT(allowed),
                                .quota = cgroup_cpu_quota(mount, membership)};
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        out->cores += CPU_ISSET((size_t)cpu, allowed) && first_of_core(root, cpu, allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET((size_t)cpu, allowed))
+            continue;
+        out->cores += first_of_list(root, "topology/thread_siblings_list", cpu, allowed);
+        if (first_of_list(root, "cache/index3/shared_cpu_list", cpu, allowed))
+            out->cache_bytes += third_cache(root, cpu);
+    }
 }
 
 /* The processors that this process may run on; those that are there if the system does not say. */

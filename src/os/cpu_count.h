@@ -2,11 +2,13 @@
 #pragma once
 
 #include <sched.h>
+#include <stdint.h>
 
 struct cpu_counts {
     int threads; /* hardware threads that the affinity mask (taskset, cpuset groups) allows, ≥ 1 */
     int cores;   /* physical cores that these belong to, ≥ 1 */
-    double quota; /* processors that control groups grant, as 2.5; 0: no limit */
+    double quota;         /* processors that control groups grant, as 2.5; 0: no limit */
+    uint64_t cache_bytes; /* of the third-level caches of these cores; 0: not known */
 };
 
 void cpu_counts_read(struct cpu_counts *out);

@@ -101,6 +101,28 @@ static void a_quota_of_version_1_limits_too(void **state)
     assert_int_equal(cpu_counts_within_quota(&counts, counts.cores), 2);
 }
 
+static void adds_up_the_caches_that_are_shared(void **state)
+{
+    (void)state;
+    assert_int_equal(count(0, 7).cache_bytes, 0);
+    for (int cpu = 0; cpu < 8; cpu++) {
+        char name[96], list[32];
+        snprintf(name, sizeof name, "sys/devices/system/cpu/cpu%d/cache/index3/size", cpu);
+        fixture_write(name, "32768K\n");
+        snprintf(name, sizeof name, "sys/devices/system/cpu/cpu%d/cache/index3/shared_cpu_list",
+                 cpu);
+        snprintf(list, sizeof list, "%d-%d\n", cpu / 4 * 4, cpu / 4 * 4 + 3);
+        fixture_write(name, list);
+    }
+    assert_int_equal(count(0, 7).cache_bytes, 64 << 20);
+    assert_int_equal(count(0, 3).cache_bytes, 32 << 20);
+    assert_int_equal(count(2, 5).cache_bytes, 64 << 20);
+    fixture_write("sys/devices/system/cpu/cpu0/cache/index3/size", "96M\n");
+    assert_int_equal(count(0, 7).cache_bytes, 128 << 20);
+    fixture_write("sys/devices/system/cpu/cpu0/cache/index3/size", "nonsense\n");
+    assert_int_equal(count(0, 7).cache_bytes, 32 << 20);
+}
+
 static void survives_broken_topology(void **state)
 {
     static const char *const texts[] = {"", "\n", "x", "-1,-5\n", "0-", "0-99999999\n", "7,6\n"};
@@ -132,6 +154,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_topology_means_a_core_each, make_root, remove_root),
         cmocka_unit_test_setup_teardown(the_quota_limits_whole_cores, make_root, remove_root),
         cmocka_unit_test_setup_teardown(a_quota_of_version_1_limits_too, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(adds_up_the_caches_that_are_shared, make_root, remove_root),
         cmocka_unit_test_setup_teardown(survives_broken_topology, make_root, remove_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
