@@ -1,8 +1,8 @@
 #include "engine/rows.h"
 
-#include <stdlib.h>
+#include "os/aligned.h"
 
-enum { ALIGNMENT = 64, ADD_GRAIN = 16384 };
+enum { ADD_GRAIN = 16384 };
 
 struct addition {
     const struct kernels *kernels;
@@ -33,9 +33,5 @@ void matmul_add(struct compute *compute, const struct matrix *w, const float *x,
 void *aligned_array(size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) ||
-        __builtin_add_overflow(bytes, ALIGNMENT - 1, &bytes))
-        return NULL;
-    bytes -= bytes % ALIGNMENT;
-    return aligned_alloc(ALIGNMENT, bytes ? bytes : ALIGNMENT);
+    return __builtin_mul_overflow(count, size, &bytes) ? NULL : aligned_bytes(bytes);
 }

@@ -3,9 +3,10 @@
 #include "kernels/exact.h"
 
 /* A block of BLOCK_ROWS weight rows by BLOCK_DEPTH columns becomes panels that stay in the
- * second-level cache of a thread while all rows of x pass over it. It is converted anew for every
- * product: for 256 rows of x that costs less than 3 % of it, and it needs no memory. */
-enum { BLOCK_ROWS = 64, BLOCK_DEPTH = 2304 };
+ * second-level cache of a thread while all rows of x pass over it, BATCH_ROWS at a time. It is
+ * converted anew for every product: for 256 rows of x that costs less than 3 % of it, and it needs
+ * no memory. */
+enum { BLOCK_ROWS = 64, BLOCK_DEPTH = 2304, BATCH_ROWS = 64 };
 
 struct product {
     struct compute *compute;
@@ -49,9 +50,9 @@ static void pack_weights(const struct product *job, uint32_t *panels, size_t row
     }
 }
 
-/* y[i … i + PAIR_ROWS, row … row + count) (+)= x panel · weight panels; the bias comes first. */
-static void multiply(const struct product *job, const uint32_t *panels, size_t i, size_t row,
-                     size_t count, size_t col, size_t depth)
+/* y[i … i + m, row … row + count) (+)= x panels · weight panels; the bias comes first. */
+static void multiply(const struct product *job, const uint32_t *panels, size_t i, size_t m,
+                     size_t row, size_t count, size_t col, size_t depth)
 {
     static const float ones[PAIR_COLS] = {
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -61,9 +62,9 @@ static void multiply(const struct product *job, const uint32_t *panels, size_t i
     const size_t pairs = (depth + 1) / 2;
     const uint32_t *x = job->x_panels + i / PAIR_ROWS * job->x_panel + col / 2 * PAIR_ROWS;
     for (size_t j = 0; j < count; j += PAIR_COLS)
-        job->kernels->gemm_pairs(job->y + i * w->rows + row + j, w->rows, x, panels + j * pairs,
-                                 pairs, min_size(PAIR_ROWS, job->n - i),
-                                 min_size(PAIR_COLS, count - j), col > 0 ? ones : NULL,
+        job->kernels->gemm_pairs(job->y + i * w->rows + row + j, w->rows, x, job->x_panel,
+                                 panels + j * pairs, pairs, m, min_size(PAIR_COLS, count - j),
+                                 col > 0 ? ones : NULL,
                                  col == 0 && w->bias ? w->bias + row + j : NULL);
 }
 
@@ -77,8 +78,8 @@ static void blocks(void *arg, size_t begin, size_t end, int thread)
         for (size_t col = 0; col < cols; col += BLOCK_DEPTH) {
             const size_t depth = min_size(BLOCK_DEPTH, cols - col);
             pack_weights(job, panels, row, count, col, depth);
-            for (size_t i = 0; i < job->n; i += PAIR_ROWS)
-                multiply(job, panels, i, row, count, col, depth);
+            for (size_t i = 0; i < job->n; i += BATCH_ROWS)
+                multiply(job, panels, i, min_size(BATCH_ROWS, job->n - i), row, count, col, depth);
         }
     }
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    TILE_QUERIES = 1024, /* many, so that packing K and V for each tile costs little */
+    TILE_QUERIES = 2048, /* many, so that packing K and V for each tile costs little */
     TILE_STRIPS = TILE_QUERIES / PAIR_COLS,
     BLOCK_KEYS = 128, /* their scores stay in the first-level cache */
 };
@@ -89,13 +89,11 @@ static void tile_begin(struct tile *tile, size_t nq)
     }
 }
 
-/* The queries of one strip, which stand in tile->rows. */
-static void tile_pack_queries(struct tile *tile, size_t strip)
+static void tile_pack_queries(struct tile *tile, size_t strip, const float *q, size_t ldq)
 {
-    const size_t d = tile->d, n = strip_queries(tile, strip);
-    tile->kernels->scale(tile->rows, n * d, tile->factor);
-    tile->kernels->pair_rows[DTYPE_F32](tile->q + strip * ((d + 1) / 2) * PAIR_COLS, PAIR_COLS,
-                                        tile->rows, d, n, d);
+    const size_t d = tile->d;
+    tile->kernels->pair_rows[DTYPE_F32](tile->q + strip * ((d + 1) / 2) * PAIR_COLS, PAIR_COLS, q,
+                                        ldq, strip_queries(tile, strip), d);
 }
 
 /* Keys and values of `dtype`, which has pair_columns, become those from `at` on, a multiple of
@@ -113,18 +111,17 @@ static void tile_pack_keys(struct tile *tile, size_t at, enum dtype dtype, const
 static void strip_attend(const struct tile *tile, size_t strip, size_t nk, const uint32_t *visible)
 {
     const struct kernels *kernels = tile->kernels;
-    const size_t d = tile->d, pairs = (d + 1) / 2, key_pairs = (nk + 1) / 2;
+    const size_t d = tile->d, pairs = (d + 1) / 2;
     const uint32_t *q = tile->q + strip * pairs * PAIR_COLS;
     float *acc = tile->acc + strip * d * PAIR_COLS;
     struct state *state = &tile->states[strip];
     float keep[PAIR_COLS];
-    for (size_t j = 0; j < nk; j += PAIR_ROWS)
-        kernels->gemm_pairs(tile->scores + j * PAIR_COLS, PAIR_COLS, tile->k + j * pairs, q, pairs,
-                            min_size(PAIR_ROWS, nk - j), PAIR_COLS, NULL, NULL);
-    kernels->softmax_pairs(tile->p, tile->scores, nk, visible, state->max, state->sum, keep);
-    for (size_t e = 0; e < d; e += PAIR_ROWS)
-        kernels->gemm_pairs(acc + e * PAIR_COLS, PAIR_COLS, tile->v + e / PAIR_ROWS * V_STRIDE,
-                            tile->p, key_pairs, min_size(PAIR_ROWS, d - e), PAIR_COLS, keep, NULL);
+    kernels->gemm_pairs(tile->scores, PAIR_COLS, tile->k, pairs * PAIR_ROWS, q, pairs, nk,
+                        PAIR_COLS, NULL, NULL);
+    kernels->softmax_pairs(tile->p, tile->scores, nk, visible, tile->factor, state->max, state->sum,
+                           keep);
+    kernels->gemm_pairs(acc, PAIR_COLS, tile->v, V_STRIDE, tile->p, (nk + 1) / 2, d, PAIR_COLS,
+                        keep, NULL);
 }
 
 static void strip_divide(const struct tile *tile, size_t strip, float *out, size_t ldo)
@@ -154,12 +151,9 @@ static void full_tile(const struct full *job, struct tile *tile, size_t head, si
 {
     const size_t d = job->d, column = head * d;
     tile_begin(tile, min_size(job->queries, job->n - first));
-    for (size_t s = 0; s < strips_of(tile); s++) {
-        const float *q = job->q + (first + s * PAIR_COLS) * job->stride + column;
-        for (size_t i = 0; i < strip_queries(tile, s); i++)
-            memcpy(tile->rows + i * d, q + i * job->stride, d * sizeof *q);
-        tile_pack_queries(tile, s);
-    }
+    for (size_t s = 0; s < strips_of(tile); s++)
+        tile_pack_queries(tile, s, job->q + (first + s * PAIR_COLS) * job->stride + column,
+                          job->stride);
     for (size_t j = 0; j < job->n; j += BLOCK_KEYS) {
         const size_t nk = min_size(BLOCK_KEYS, job->n - j), at = j * job->stride + column;
         tile_pack_keys(tile, 0, DTYPE_F32, job->k + at, job->v + at, job->stride, nk);
@@ -225,7 +219,7 @@ static void paged_queries(const struct paged_tile *of, struct tile *tile)
         for (size_t i = 0; i < strip_queries(tile, s); i++)
             memcpy(tile->rows + i * d, of->job->q + query_at(of, s * PAIR_COLS + i),
                    d * sizeof *tile->rows);
-        tile_pack_queries(tile, s);
+        tile_pack_queries(tile, s, tile->rows, d);
     }
 }
 

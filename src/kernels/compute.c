@@ -3,20 +3,21 @@
 #include "kernels/bf16.h"
 #include "kernels/exact.h"
 #include "kernels/integer.h"
+#include "os/aligned.h"
 
 #include <stdlib.h>
 
-enum { ALIGNMENT = 64, ALIGNMENT_FLOATS = ALIGNMENT / sizeof(float) };
+enum { ALIGNMENT_FLOATS = 64 / sizeof(float) };
 
 static float *alloc_floats(size_t rows, size_t cols, struct reason *why)
 {
     size_t count, bytes;
     if (__builtin_mul_overflow(rows, cols, &count) ||
-        __builtin_mul_overflow(round_up(count, ALIGNMENT_FLOATS), sizeof(float), &bytes)) {
+        __builtin_mul_overflow(count, sizeof(float), &bytes)) {
         (void)reason_no_memory(why, SIZE_MAX);
         return NULL;
     }
-    float *floats = aligned_alloc(ALIGNMENT, bytes);
+    float *floats = aligned_bytes(bytes);
     if (!floats)
         (void)reason_no_memory(why, bytes);
     return floats;

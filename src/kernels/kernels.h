@@ -110,15 +110,17 @@ struct kernels {
      * along n, `stride` pairs apart. F32 and F16, others are NULL. */
     void (*pair_columns[DTYPE_COUNT])(uint32_t *panels, size_t stride, const void *v, size_t ldv,
                                       size_t n, size_t d);
-    /* C[m, n] = panel a · panel b (+ C · keep[n]) (+ add[n]), m ≤ PAIR_ROWS, n ≤ PAIR_COLS; keep
-     * and add may be NULL, without keep C is not read; ldc floats per row of C. */
-    void (*gemm_pairs)(float *c, size_t ldc, const uint32_t *a, const uint32_t *b, size_t pairs,
-                       size_t m, size_t n, const float *keep, const float *add);
+    /* C[m, n] = A · panel b (+ C · keep[n]) (+ add[n]), n ≤ PAIR_COLS; A is panels of PAIR_ROWS
+     * rows, lda pairs apart; keep and add may be NULL, without keep C is not read; ldc floats per
+     * row of C. */
+    void (*gemm_pairs)(float *c, size_t ldc, const uint32_t *a, size_t lda, const uint32_t *b,
+                       size_t pairs, size_t m, size_t n, const float *keep, const float *add);
     /* softmax_step for PAIR_COLS queries side by side, in powers of two: s[n][PAIR_COLS] becomes
-     * the pairs p[ceil(n / 2)][PAIR_COLS] of 2^(s - max), and keep[PAIR_COLS] is by what earlier
-     * output is to be multiplied. A query sees its first visible[] rows (NULL: all see all). */
+     * the pairs p[ceil(n / 2)][PAIR_COLS] of 2^(factor · (s - max)), factor > 0, and
+     * keep[PAIR_COLS] is by what earlier output is to be multiplied. A query sees its first
+     * visible[] rows (NULL: all see all). */
     void (*softmax_pairs)(uint32_t *p, const float *s, size_t n, const uint32_t *visible,
-                          float *max, float *sum, float *keep);
+                          float factor, float *max, float *sum, float *keep);
     /* out[i · ldo + e] = acc[e][i] / sum[i], i < n ≤ PAIR_COLS, e < d; acc is [d][PAIR_COLS]. */
     void (*divide_lanes)(float *out, size_t ldo, const float *acc, const float *sum, size_t n,
                          size_t d);

@@ -50,35 +50,37 @@ static bool check_pair_columns(const struct kernels *k, const struct kernels *c,
            padded_release(&want) & same;
 }
 
-/* A panel of random numbers that are BF16 already. */
-static uint32_t *random_panel(const struct kernels *c, struct padded *padded, size_t width,
-                              size_t pairs)
+/* Panels of random numbers that are BF16 already. */
+static uint32_t *random_panels(const struct kernels *c, struct padded *padded, size_t width,
+                               size_t rows, size_t pairs)
 {
     struct padded numbers;
-    const float *floats = padded_floats(&numbers, width * pairs * 2);
-    uint32_t *panel = (uint32_t *)(void *)padded_floats(padded, width * pairs);
-    c->pair_rows[DTYPE_F32](panel, width, floats, pairs * 2, width, pairs * 2);
+    const size_t whole = (rows + width - 1) / width * width;
+    const float *floats = padded_floats(&numbers, whole * pairs * 2);
+    uint32_t *panels = (uint32_t *)(void *)padded_floats(padded, whole * pairs);
+    c->pair_rows[DTYPE_F32](panels, width, floats, pairs * 2, whole, pairs * 2);
     padded_release(&numbers);
-    return panel;
+    return panels;
 }
 
 static bool check_gemm_pairs(const struct kernels *k, const struct kernels *c, size_t pairs,
                              size_t m, size_t n)
 {
-    const size_t ldc = n + random_below(3), count = (m - 1) * ldc + n;
+    const size_t ldc = n + random_below(3), count = (m - 1) * ldc + n, lda = pairs * PAIR_ROWS;
     struct padded pads[6];
-    const uint32_t *a = random_panel(c, &pads[0], PAIR_ROWS, pairs);
-    const uint32_t *b = random_panel(c, &pads[1], PAIR_COLS, pairs);
+    const uint32_t *a = random_panels(c, &pads[0], PAIR_ROWS, m, pairs);
+    const uint32_t *b = random_panels(c, &pads[1], PAIR_COLS, n, pairs);
     float *got = padded_floats(&pads[2], count), *want = padded_floats(&pads[3], count);
     const float *keep = padded_floats(&pads[4], n), *add = padded_floats(&pads[5], n);
     bool good = true;
     for (int with = 0; with < 4; with++) {
-        float magnitude[PAIR_ROWS * (PAIR_COLS + 2)];
+        const float *kept = with & 1 ? keep : NULL, *added = with & 2 ? add : NULL;
+        float magnitude[3 * PAIR_ROWS * (PAIR_COLS + 2)];
         memcpy(got, want, count * sizeof *got);
         for (size_t i = 0; i < count; i++)
             magnitude[i] = 3 + (float)pairs;
-        k->gemm_pairs(got, ldc, a, b, pairs, m, n, with & 1 ? keep : NULL, with & 2 ? add : NULL);
-        c->gemm_pairs(want, ldc, a, b, pairs, m, n, with & 1 ? keep : NULL, with & 2 ? add : NULL);
+        k->gemm_pairs(got, ldc, a, lda, b, pairs, m, n, kept, added);
+        c->gemm_pairs(want, ldc, a, lda, b, pairs, m, n, kept, added);
         good = check_close("gemm_pairs", got, want, magnitude, count, 3e-7) && good;
     }
     for (size_t i = 0; i < 6; i++)
@@ -115,8 +117,8 @@ static bool check_softmax_pairs(const struct kernels *k, const struct kernels *c
         for (size_t i = 0; i < PAIR_COLS; i++)
             visible[i] = (uint32_t)random_below(n + 2);
         const uint32_t *mask = masked ? visible : NULL;
-        k->softmax_pairs(ours, s, n, mask, state[0][0], state[0][1], state[0][2]);
-        c->softmax_pairs(theirs, s, n, mask, state[1][0], state[1][1], state[1][2]);
+        k->softmax_pairs(ours, s, n, mask, 0.7f, state[0][0], state[0][1], state[0][2]);
+        c->softmax_pairs(theirs, s, n, mask, 0.7f, state[1][0], state[1][1], state[1][2]);
         for (size_t i = 0; i < (n + n % 2) * PAIR_COLS; i++) {
             const float a = pair_number(ours, i / PAIR_COLS, i % PAIR_COLS);
             const float b = pair_number(theirs, i / PAIR_COLS, i % PAIR_COLS);
@@ -126,7 +128,7 @@ static bool check_softmax_pairs(const struct kernels *k, const struct kernels *c
             }
         }
         good = check_close("softmax_pairs (max, sum, keep)", state[0][0], state[1][0], NULL,
-                           sizeof state[0] / sizeof(float), 2e-5) &&
+                           sizeof state[0] / sizeof(float), 2e-4) &&
                good;
         good = padded_release(&scores) && good;
     }
@@ -163,10 +165,10 @@ bool check_bf16(const struct level *level, const struct kernels *c)
             if (k->pair_columns[dtype])
                 good = check_pair_columns(k, c, dtype, n, d) && good;
         }
-        good =
-            check_gemm_pairs(k, c, d, 1 + random_below(PAIR_ROWS), 1 + random_below(PAIR_COLS)) &&
-            good;
-        good = check_gemm_pairs(k, c, d, PAIR_ROWS, PAIR_COLS) && good;
+        good = check_gemm_pairs(k, c, d, 1 + random_below(3 * PAIR_ROWS),
+                                1 + random_below(PAIR_COLS)) &&
+               good;
+        good = check_gemm_pairs(k, c, d, 3 * PAIR_ROWS, PAIR_COLS) && good;
         good = check_softmax_pairs(k, c, n, round % 2) && good;
         good = check_divide_lanes(k, c, 1 + random_below(PAIR_COLS), d) && good;
     }

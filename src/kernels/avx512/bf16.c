@@ -184,8 +184,9 @@ static void store_edge(float *c, size_t ldc, float whole[PAIR_ROWS][PAIR_COLS], 
     }
 }
 
-static void bf16_gemm_pairs(float *c, size_t ldc, const uint32_t *a, const uint32_t *b,
-                            size_t pairs, size_t m, size_t n, const float *keep, const float *add)
+/* m ≤ PAIR_ROWS rows of C. */
+ALWAYS_INLINE void gemm_strip(float *c, size_t ldc, const uint32_t *a, const uint32_t *b,
+                              size_t pairs, size_t m, size_t n, const float *keep, const float *add)
 {
     vec acc[PAIR_ROWS][HALVES];
 #pragma GCC unroll 8
@@ -217,22 +218,28 @@ static void bf16_gemm_pairs(float *c, size_t ldc, const uint32_t *a, const uint3
         store_tile(c, ldc, acc, keep, add);
 }
 
-/* 2^x within 3e-6 for x ≤ 0, and 1 for 0: x = n + f, n its floor, and a minimax polynomial of 2^f.
- */
+static void bf16_gemm_pairs(float *c, size_t ldc, const uint32_t *a, size_t lda, const uint32_t *b,
+                            size_t pairs, size_t m, size_t n, const float *keep, const float *add)
+{
+    for (size_t i = 0; i < m; i += PAIR_ROWS, a += lda, c += PAIR_ROWS * ldc)
+        gemm_strip(c, ldc, a, b, pairs, m - i < PAIR_ROWS ? m - i : PAIR_ROWS, n, keep, add);
+}
+
+/* 2^x within 9e-5 for x ≤ 0, a fraction of a rounding to BF16, and 1 for 0: x = n + f, n its floor,
+ * and a minimax polynomial of 2^f. */
 ALWAYS_INLINE vec exp2_near(vec x)
 {
     const vec f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vec p = vec_set(0.013426684f);
-    p = vec_fma(p, f, vec_set(0.052242473f));
-    p = vec_fma(p, f, vec_set(0.2412802f));
-    p = vec_fma(p, f, vec_set(0.69304484f));
+    vec p = vec_set(0.07706704f);
+    p = vec_fma(p, f, vec_set(0.227645f));
+    p = vec_fma(p, f, vec_set(0.69511676f));
     p = vec_fma(p, f, vec_set(1.0f));
     return vec_scale2(p, x);
 }
 
 /* One of the HALVES of all queries. `masked` is a constant. */
-ALWAYS_INLINE void softmax_half(uint32_t *p, const float *s, size_t n, __m512i visible, float *max,
-                                float *sum, float *keep, const bool masked)
+ALWAYS_INLINE void softmax_half(uint32_t *p, const float *s, size_t n, __m512i visible, vec factor,
+                                float *max, float *sum, float *keep, const bool masked)
 {
     const vec old = vec_load(max);
     vec highest = old, total = vec_zero();
@@ -244,6 +251,7 @@ ALWAYS_INLINE void softmax_half(uint32_t *p, const float *s, size_t n, __m512i v
         else
             highest = vec_max(highest, row);
     }
+    const vec top = vec_mul(highest, factor);
     for (size_t j = 0; j < n; j += 2) {
         vec e[2];
 #pragma GCC unroll 2
@@ -252,7 +260,7 @@ ALWAYS_INLINE void softmax_half(uint32_t *p, const float *s, size_t n, __m512i v
                 e[i] = vec_zero();
                 break;
             }
-            e[i] = exp2_near(vec_sub(vec_load(s + (j + i) * PAIR_COLS), highest));
+            e[i] = exp2_near(_mm512_fmsub_ps(vec_load(s + (j + i) * PAIR_COLS), factor, top));
             if (masked)
                 e[i] = _mm512_maskz_mov_ps(
                     _mm512_cmpgt_epi32_mask(visible, _mm512_set1_epi32((int)(j + i))), e[i]);
@@ -260,22 +268,23 @@ ALWAYS_INLINE void softmax_half(uint32_t *p, const float *s, size_t n, __m512i v
         }
         _mm512_storeu_si512(p + j / 2 * PAIR_COLS, interleave(e[0], e[1]));
     }
-    const vec factor = exp2_near(vec_sub(old, highest));
-    vec_store(keep, factor);
+    const vec kept = exp2_near(vec_mul(vec_sub(old, highest), factor)); /* 1 if nothing changed */
+    vec_store(keep, kept);
     vec_store(max, highest);
-    vec_store(sum, vec_fma(vec_load(sum), factor, total));
+    vec_store(sum, vec_fma(vec_load(sum), kept, total));
 }
 
 static void bf16_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visible,
-                               float *max, float *sum, float *keep)
+                               float factor, float *max, float *sum, float *keep)
 {
+    const vec factors = vec_set(factor);
     for (size_t i = 0; i < PAIR_COLS; i += LANES) {
         if (visible)
-            softmax_half(p + i, s + i, n, _mm512_loadu_si512(visible + i), max + i, sum + i,
-                         keep + i, true);
+            softmax_half(p + i, s + i, n, _mm512_loadu_si512(visible + i), factors, max + i,
+                         sum + i, keep + i, true);
         else
-            softmax_half(p + i, s + i, n, _mm512_setzero_si512(), max + i, sum + i, keep + i,
-                         false);
+            softmax_half(p + i, s + i, n, _mm512_setzero_si512(), factors, max + i, sum + i,
+                         keep + i, false);
     }
 }
 

@@ -80,8 +80,8 @@ void c_pair_columns_f32(uint32_t *panels, size_t stride, const void *v, size_t l
                         size_t d);
 void c_pair_columns_f16(uint32_t *panels, size_t stride, const void *v, size_t ldv, size_t n,
                         size_t d);
-void c_gemm_pairs(float *c, size_t ldc, const uint32_t *a, const uint32_t *b, size_t pairs,
-                  size_t m, size_t n, const float *keep, const float *add);
-void c_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visible, float *max,
-                     float *sum, float *keep);
+void c_gemm_pairs(float *c, size_t ldc, const uint32_t *a, size_t lda, const uint32_t *b,
+                  size_t pairs, size_t m, size_t n, const float *keep, const float *add);
+void c_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visible, float factor,
+                     float *max, float *sum, float *keep);
 void c_divide_lanes(float *out, size_t ldo, const float *acc, const float *sum, size_t n, size_t d);

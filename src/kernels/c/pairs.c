@@ -73,14 +73,15 @@ void c_pair_columns_f16(uint32_t *panels, size_t stride, const void *v, size_t l
     pair_columns(panels, stride, v, ldv, n, d, DTYPE_F16);
 }
 
-void c_gemm_pairs(float *c, size_t ldc, const uint32_t *a, const uint32_t *b, size_t pairs,
-                  size_t m, size_t n, const float *keep, const float *add)
+void c_gemm_pairs(float *c, size_t ldc, const uint32_t *a, size_t lda, const uint32_t *b,
+                  size_t pairs, size_t m, size_t n, const float *keep, const float *add)
 {
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             float sum = 0;
             for (size_t p = 0; p < pairs; p++) {
-                const uint32_t x = a[p * PAIR_ROWS + i], y = b[p * PAIR_COLS + j];
+                const uint32_t x = a[i / PAIR_ROWS * lda + p * PAIR_ROWS + i % PAIR_ROWS],
+                               y = b[p * PAIR_COLS + j];
                 sum += float_from_bits(x << 16) * float_from_bits(y << 16);
                 sum += float_from_bits(x & 0xffff0000) * float_from_bits(y & 0xffff0000);
             }
@@ -93,8 +94,8 @@ void c_gemm_pairs(float *c, size_t ldc, const uint32_t *a, const uint32_t *b, si
     }
 }
 
-void c_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visible, float *max,
-                     float *sum, float *keep)
+void c_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visible, float factor,
+                     float *max, float *sum, float *keep)
 {
     for (size_t lane = 0; lane < PAIR_COLS; lane++) {
         const size_t seen = visible && visible[lane] < n ? visible[lane] : n;
@@ -104,10 +105,10 @@ void c_softmax_pairs(uint32_t *p, const float *s, size_t n, const uint32_t *visi
         for (size_t j = 0; j < n; j += 2) {
             float e[2] = {0, 0};
             for (size_t i = 0; i < 2 && j + i < seen; i++)
-                total += e[i] = exp2f(s[(j + i) * PAIR_COLS + lane] - highest);
+                total += e[i] = exp2f(factor * (s[(j + i) * PAIR_COLS + lane] - highest));
             p[j / 2 * PAIR_COLS + lane] = pair_of(e[0], e[1]);
         }
-        keep[lane] = exp2f(max[lane] - highest);
+        keep[lane] = exp2f(factor * (max[lane] - highest));
         max[lane] = highest;
         sum[lane] = sum[lane] * keep[lane] + total;
     }
