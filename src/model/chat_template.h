@@ -47,6 +47,8 @@ struct prompt {
 
 struct template_options {
     bool add_generation_prompt, add_vision_id;
+    bool no_thinking; /* Thinking: the generation prompt closes the reasoning that it opens, as
+                       * Qwen3's template does for enable_thinking: false */
 };
 
 /* Renders `messages` (a JSON array in OpenAI's or Hugging Face's shape; `tools` a JSON array or

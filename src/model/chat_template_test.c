@@ -75,8 +75,10 @@ static void check_row(const struct json *row)
 {
     const enum template_kind kind =
         str_is(json_get(row, "template")->text, "thinking") ? TEMPLATE_THINKING : TEMPLATE_INSTRUCT;
-    const struct template_options options = {truth(row, "add_generation_prompt"),
-                                             truth(row, "add_vision_id")};
+    const struct template_options options = {
+        .add_generation_prompt = truth(row, "add_generation_prompt"),
+        .add_vision_id = truth(row, "add_vision_id"),
+    };
     struct arena arena;
     struct prompt prompt;
     struct buf text;
@@ -209,6 +211,38 @@ static void requests_cannot_forge_markers(void **state)
     }
 }
 
+/* The reasoning that the generation prompt opens may be closed at once. */
+static void thinking_can_be_left_out(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        [TEMPLATE_INSTRUCT] = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n",
+        [TEMPLATE_THINKING] = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n"
+                              "<think>\n\n</think>\n\n",
+    };
+    for (int kind = TEMPLATE_INSTRUCT; kind <= TEMPLATE_THINKING; kind++) {
+        char text[] = "[{\"role\":\"user\",\"content\":\"a\"}]";
+        struct arena arena;
+        struct json *messages;
+        struct prompt prompt;
+        struct buf found;
+        const struct template_options options = {.add_generation_prompt = true,
+                                                 .no_thinking = true};
+        arena_init(&arena, 1 << 20);
+        buf_init(&found, 1 << 20);
+        assert_int_equal(
+            json_parse(text, sizeof text - 1, (struct json_limits){0}, &arena, &messages, NULL),
+            STATUS_OK);
+        assert_int_equal(chat_template_render((enum template_kind)kind, messages, NULL, options,
+                                              &arena, &prompt, NULL),
+                         STATUS_OK);
+        prompt_text(&prompt, &found);
+        assert_string_equal(found.data, expected[kind]);
+        buf_release(&found);
+        arena_release(&arena);
+    }
+}
+
 static void detects_the_official_templates(void **state)
 {
     (void)state;
@@ -240,6 +274,7 @@ int main(void)
         cmocka_unit_test(renders_as_the_reference),
         cmocka_unit_test(expands_videos),
         cmocka_unit_test(requests_cannot_forge_markers),
+        cmocka_unit_test(thinking_can_be_left_out),
         cmocka_unit_test(detects_the_official_templates),
     };
     return cmocka_run_group_tests(tests, load, unload);

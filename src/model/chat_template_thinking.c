@@ -168,4 +168,6 @@ void template_thinking(struct template_state *s)
     }
     if (s->options.add_generation_prompt)
         rendering_literal(s->out, "<|im_start|>assistant\n<think>\n");
+    if (s->options.add_generation_prompt && s->options.no_thinking)
+        rendering_literal(s->out, "\n</think>\n\n");
 }
