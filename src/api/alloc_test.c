@@ -45,15 +45,22 @@ static bool write_answer(const void *unused)
     (void)unused;
     struct buf out;
     const struct chat_head head = {"chatcmpl-1", STR("m"), 1, true};
-    const struct chat_usage usage = {1, 2, 3, 4};
+    const struct chat_usage usage = {1, 2, 3, 4, 0};
     const struct chat_token_ids ids = {(const int32_t[]){1, 2, 3}, 3};
-    const struct chat_answer answer = {STR("a long enough answer"), "stop", ids};
+    struct answer_delta delta;
+    answer_delta_init(&delta, 1 << 20);
+    buf_puts(&delta.content, "a long enough answer");
+    struct answer_call *call = answer_delta_call(&delta, 0);
+    if (call)
+        buf_puts(&call->arguments, "{}");
+    const struct chat_answer answer = {.parts = &delta, .finish_reason = "stop", .ids = ids};
     buf_init(&out, 1 << 20);
     chat_response_write(&out, &head, &answer, 1, ids, &usage);
     chat_chunk_role(&out, &head, 0, ids);
     chat_chunk_usage(&out, &head, &usage);
-    const bool ok = !out.failed;
+    const bool ok = !out.failed && !answer_delta_failed(&delta);
     buf_release(&out);
+    answer_delta_release(&delta);
     return ok;
 }
 

@@ -38,6 +38,13 @@ static void check_numbers(const struct chat_request *r)
     HOLDS(within(r->top_p, 0, 1) && r->top_p != 0);
     HOLDS(within(r->presence_penalty, -2, 2) && within(r->frequency_penalty, -2, 2));
     HOLDS(within(r->repetition_penalty, 0, 10) && r->repetition_penalty != 0);
+    HOLDS(r->bias_count <= CHAT_BIAS_COUNT_MAX && r->stop_ids.count <= CHAT_IDS_MAX);
+    for (uint32_t i = 0; i < r->bias_count; i++)
+        HOLDS(r->biases[i].id >= 0 && within((double)r->biases[i].bias, -100, 100));
+    for (uint32_t i = 0; i < r->stop_ids.count; i++)
+        HOLDS(r->stop_ids.ids[i] >= 0);
+    HOLDS(r->top_logprobs == 0 || (r->logprobs && within((double)r->top_logprobs, 1, 20)));
+    HOLDS(r->thinking_budget >= -1);
     HOLDS(r->stop_count <= CHAT_STOP_MAX);
     for (uint32_t i = 0; i < r->stop_count; i++)
         HOLDS(r->stop[i].len > 0);
@@ -66,7 +73,9 @@ static void check_templates(const struct chat_request *r)
         arena_init(&arena, 256 << 20);
         struct prompt prompt;
         struct reason why;
-        const struct template_options options = {r->add_generation_prompt, r->add_vision_id};
+        const struct template_options options = {.add_generation_prompt = r->add_generation_prompt,
+                                                 .add_vision_id = r->add_vision_id,
+                                                 .no_thinking = r->no_thinking};
         HOLDS(!chat_template_render((enum template_kind)kind, r->messages, r->tools, options,
                                     &arena, &prompt, &why));
         HOLDS(prompt.images == r->image_count && prompt.videos == r->video_count);
@@ -82,7 +91,8 @@ static void check_messages(const struct json *messages)
                           *role = json_get(message, "role");
         HOLDS(json_is(role, JSON_STRING) && content);
         HOLDS(content->type == JSON_STRING || content->type == JSON_ARRAY ||
-              (content->type == JSON_NULL && json_get(message, "tool_calls")));
+              (content->type == JSON_NULL &&
+               (json_get(message, "tool_calls") || json_get(message, "reasoning_content"))));
         count++;
     }
     HOLDS(count > 0 && count == messages->count);

@@ -68,8 +68,8 @@ static enum status parse_content(const struct field *message, enum chat_role rol
     reason_set(why, "missing_field", "%s is missing; it must be a string or an array of parts.",
                "缺少 %s，它必须是字符串或内容片段数组。", field_path(&content).text);
     if (role == CHAT_ASSISTANT)
-        reason_hint(why, "Only a message with tool_calls may go without.",
-                    "只有带 tool_calls 的消息可以没有内容。");
+        reason_hint(why, "Only a message with tool_calls or reasoning_content may go without.",
+                    "只有带 tool_calls 或 reasoning_content 的消息可以没有内容。");
     return field_blame(&content, why);
 }
 
@@ -153,7 +153,7 @@ static enum status parse_message(const struct field *message, struct chat_media 
         status = parse_assistant(message, media->arena, nodes, why);
     if (!status && role == CHAT_TOOL)
         status = parse_call_id(message, &nodes->tool_call_id, why);
-    const bool may_lack = nodes->tool_calls.type != JSON_NULL;
+    const bool may_lack = nodes->tool_calls.type != JSON_NULL || nodes->reasoning.type != JSON_NULL;
     if (!status)
         status = parse_content(message, role, may_lack, media, &nodes->content, why);
     if (!status)

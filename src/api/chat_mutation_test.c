@@ -20,7 +20,7 @@ static const char *const requests[] = {
     "{\"model\":\"m\",\"messages\":[{\"role\":\"developer\",\"content\":\"d\"},{\"role\":\"user\","
     "\"content\":\"q\"}],\"max_completion_tokens\":5,\"min_tokens\":1,\"n\":2,\"top_p\":0.9,"
     "\"top_k\":-1,\"min_p\":0.1,\"presence_penalty\":1,\"frequency_penalty\":-1,"
-    "\"repetition_penalty\":1.1,\"seed\":7,\"stop\":[\"x\",\"y\"],\"logit_bias\":{},"
+    "\"repetition_penalty\":1.1,\"seed\":7,\"stop\":[\"x\",\"y\"],\"logit_bias\":{\"7\":-1.5},"
     "\"ignore_eos\":true,\"return_token_ids\":true,\"add_generation_prompt\":true,"
     "\"chat_template_kwargs\":{\"add_vision_id\":true},\"response_format\":{\"type\":\"text\"}}",
 };

@@ -2,6 +2,7 @@
 
 #include "api/chat_format.h"
 #include "api/chat_messages.h"
+#include "api/chat_tokens.h"
 #include "api/chat_tools.h"
 #include "api/chat_unsupported.h"
 
@@ -53,6 +54,7 @@ static const struct chat_request absent = {
     .frequency_penalty = NAN,
     .repetition_penalty = NAN,
     .top_k = -1,
+    .thinking_budget = -1,
     .add_generation_prompt = true,
 };
 
@@ -167,15 +169,33 @@ static enum status parse_stream_options(const struct field *body, struct chat_re
     return field_bool(&include_usage, &out->include_usage, why);
 }
 
+/* Also at the top of the body, where others have them. */
+static enum status parse_thinking(const struct field *object, struct chat_request *out,
+                                  struct reason *why)
+{
+    static const char *const budgets[] = {"thinking_budget", "thinking_token_budget"};
+    bool enabled = !out->no_thinking;
+    const struct field enable = field_member(object, "enable_thinking");
+    enum status status = field_bool(&enable, &enabled, why);
+    out->no_thinking = !enabled;
+    for (size_t i = 0; i < ARRAY_LEN(budgets) && !status; i++) {
+        const struct field budget = field_member(object, budgets[i]);
+        status = field_integer(&budget, 0, INT64_MAX, &out->thinking_budget, why);
+    }
+    return status;
+}
+
 static enum status parse_template_options(const struct field *body, struct chat_request *out,
                                           struct reason *why)
 {
     const struct field options = field_member(body, "chat_template_kwargs");
     if (!options.json)
         return STATUS_OK;
-    const enum status status = field_is(&options, JSON_OBJECT, why);
+    enum status status = field_is(&options, JSON_OBJECT, why);
     const struct field add_vision_id = field_member(&options, "add_vision_id");
-    return status ? status : field_bool(&add_vision_id, &out->add_vision_id, why);
+    if (!status)
+        status = field_bool(&add_vision_id, &out->add_vision_id, why);
+    return status ? status : parse_thinking(&options, out, why);
 }
 
 enum status chat_request_parse(const struct json *root, struct arena *arena,
@@ -183,9 +203,9 @@ enum status chat_request_parse(const struct json *root, struct arena *arena,
 {
     static enum status (*const parsers[])(const struct field *, struct chat_request *,
                                           struct reason *) = {
-        parse_model,       parse_switches,       parse_integers,
-        parse_numbers,     parse_stop,           chat_tools_parse,
-        chat_format_parse, parse_stream_options, parse_template_options,
+        parse_model,    parse_switches,         parse_integers,    parse_numbers,
+        parse_stop,     chat_tools_parse,       chat_format_parse, parse_stream_options,
+        parse_thinking, parse_template_options,
     };
     const struct field body = field_body(root);
     *out = absent;
@@ -194,5 +214,7 @@ enum status chat_request_parse(const struct json *root, struct arena *arena,
         status = chat_messages_parse(&body, arena, out, why);
     for (size_t i = 0; i < ARRAY_LEN(parsers) && !status; i++)
         status = parsers[i](&body, out, why);
+    if (!status)
+        status = chat_tokens_parse(&body, arena, out, why);
     return status ? status : chat_unsupported_check(&body, why);
 }

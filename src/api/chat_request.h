@@ -9,7 +9,14 @@
 #include "base/arena.h"
 #include "json/json.h"
 
-enum { CHAT_STOP_MAX = 16, CHAT_N_MAX = 16 };
+enum {
+    CHAT_STOP_MAX = 16,
+    CHAT_N_MAX = 16,
+    CHAT_BIAS_MOST = 100,
+    CHAT_BIAS_COUNT_MAX = 1024,
+    CHAT_IDS_MAX = 1024,
+    CHAT_TOP_LOGPROBS_MAX = 20,
+};
 
 /* A picture, at its place in the request. */
 struct chat_image {
@@ -26,6 +33,18 @@ struct chat_video {
                          * of frames: how many stand for a second */
     int64_t max_frames; /* of a file to look at, ≥ 2; -1: not said */
     const char *path;   /* "messages[0].content[0].video", "….video_url.url" */
+};
+
+/* Token ids, not negative. */
+struct chat_ids {
+    const int32_t *ids;
+    uint32_t count;
+};
+
+/* What is added to the logit of a token: -CHAT_BIAS_MOST to CHAT_BIAS_MOST. */
+struct chat_bias {
+    int32_t id; /* not negative */
+    float bias;
 };
 
 /* What form the answer must have. */
@@ -67,6 +86,16 @@ struct chat_request {
 
     struct str stop[CHAT_STOP_MAX]; /* not empty */
     uint32_t stop_count;
+
+    const struct chat_bias *biases;
+    uint32_t bias_count;
+    struct chat_ids stop_ids; /* tokens that end the answer */
+    struct chat_ids allowed;  /* the only tokens that may be drawn; none: all */
+    bool logprobs;
+    int64_t top_logprobs; /* 0 to CHAT_TOP_LOGPROBS_MAX; 0 without logprobs */
+
+    bool no_thinking;        /* enable_thinking is false */
+    int64_t thinking_budget; /* tokens of reasoning, ≥ 0; -1: absent */
 
     bool ignore_eos, return_token_ids;
     bool add_generation_prompt; /* true if absent */

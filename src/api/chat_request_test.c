@@ -96,6 +96,8 @@ static const struct row messages[] = {
     {"{'role':'assistant','content':'a','reasoning_content':'r'}", NULL, ""},
     {"{'role':'assistant','content':'a','reasoning':'r'}", NULL, ""},
     {"{'role':'assistant','content':'a','thinking':'r'}", NULL, ""},
+    {"{'role':'assistant','content':null,'reasoning_content':'r'}", NULL, ""},
+    {"{'role':'user','content':null,'reasoning_content':'r'}", MISSING, "messages[0].content"},
     {"{'role':'assistant','content':'a','reasoning_content':5}", TYPE,
      "messages[0].reasoning_content"},
     {"{'role':'assistant','content':'a','reasoning':{}}", TYPE, "messages[0].reasoning"},
@@ -345,7 +347,7 @@ static const struct row fields[] = {
     {"'tool_choice':'any'", VALUE, "tool_choice"},
     {"'tool_choice':1", TYPE, "tool_choice"},
     {"'tools':[" TOOL "],'parallel_tool_calls':true", NULL, ""},
-    {"'tools':[" TOOL "],'parallel_tool_calls':false", VALUE, "parallel_tool_calls"},
+    {"'tools':[" TOOL "],'parallel_tool_calls':false", NULL, ""},
     {"'parallel_tool_calls':false", NULL, ""},
     {"'parallel_tool_calls':'no'", TYPE, "parallel_tool_calls"},
     {"'response_format':{'type':'text'}", NULL, ""},
@@ -374,11 +376,23 @@ static const struct row fields[] = {
     {"'modalities':[null]", TYPE, "modalities[0]"},
     {"'logprobs':false,'top_logprobs':0,'logit_bias':{}", NULL, ""},
     {"'logprobs':null,'top_logprobs':null,'logit_bias':null", NULL, ""},
-    {"'logprobs':true", VALUE, "logprobs"},
+    {"'logprobs':true", NULL, ""},
+    {"'logprobs':true,'top_logprobs':20", NULL, ""},
+    {"'logprobs':true,'top_logprobs':21", VALUE, "top_logprobs"},
+    {"'logprobs':true,'top_logprobs':-1", VALUE, "top_logprobs"},
+    {"'logprobs':false,'top_logprobs':5", VALUE, "top_logprobs"},
     {"'logprobs':1", TYPE, "logprobs"},
     {"'top_logprobs':5", VALUE, "top_logprobs"},
     {"'top_logprobs':'5'", TYPE, "top_logprobs"},
-    {"'logit_bias':{'50256':-100}", VALUE, "logit_bias"},
+    {"'logit_bias':{'50256':-100,'1':100,'0':0.5}", NULL, ""},
+    {"'logit_bias':{'50256':-100.1}", VALUE, "logit_bias.50256"},
+    {"'logit_bias':{'50256':101}", VALUE, "logit_bias.50256"},
+    {"'logit_bias':{'7':'1'}", TYPE, "logit_bias.7"},
+    {"'logit_bias':{'7':null}", TYPE, "logit_bias.7"},
+    {"'logit_bias':{'hello':1}", VALUE, "logit_bias.hello"},
+    {"'logit_bias':{'-1':1}", VALUE, "logit_bias.-1"},
+    {"'logit_bias':{'':1}", VALUE, "logit_bias."},
+    {"'logit_bias':{'1000000000':1}", VALUE, "logit_bias.1000000000"},
     {"'logit_bias':[]", TYPE, "logit_bias"},
     {"'functions':[]", NULL, ""},
     {"'functions':[{'name':'f'}]", VALUE, "functions"},
@@ -394,8 +408,27 @@ static const struct row fields[] = {
     {"'continue_final_message':true", VALUE, "continue_final_message"},
     {"'chat_template':'x'", VALUE, "chat_template"},
     {"'stop_token_ids':[]", NULL, ""},
-    {"'stop_token_ids':[1]", VALUE, "stop_token_ids"},
-    {"'allowed_token_ids':[1]", VALUE, "allowed_token_ids"},
+    {"'stop_token_ids':[1,0]", NULL, ""},
+    {"'stop_token_ids':1", TYPE, "stop_token_ids"},
+    {"'stop_token_ids':['1']", TYPE, "stop_token_ids[0]"},
+    {"'stop_token_ids':[1,1.5]", TYPE, "stop_token_ids[1]"},
+    {"'stop_token_ids':[-1]", VALUE, "stop_token_ids[0]"},
+    {"'allowed_token_ids':[1]", NULL, ""},
+    {"'allowed_token_ids':[2147483648]", VALUE, "allowed_token_ids[0]"},
+    {"'allowed_token_ids':[1],'response_format':{'type':'json_object'}", VALUE,
+     "allowed_token_ids"},
+    {"'allowed_token_ids':[1],'tools':[" TOOL "],'tool_choice':'required'", VALUE,
+     "allowed_token_ids"},
+    {"'allowed_token_ids':[1],'tools':[" TOOL "]", NULL, ""},
+    {"'enable_thinking':false", NULL, ""},
+    {"'enable_thinking':0", TYPE, "enable_thinking"},
+    {"'thinking_budget':0", NULL, ""},
+    {"'thinking_budget':-1", VALUE, "thinking_budget"},
+    {"'thinking_token_budget':'many'", TYPE, "thinking_token_budget"},
+    {"'chat_template_kwargs':{'enable_thinking':'no'}", TYPE,
+     "chat_template_kwargs.enable_thinking"},
+    {"'chat_template_kwargs':{'thinking_budget':1.5}", TYPE,
+     "chat_template_kwargs.thinking_budget"},
     {"'bad_words':['x']", VALUE, "bad_words"},
     {"'include_stop_str_in_output':true", VALUE, "include_stop_str_in_output"},
     {"'skip_special_tokens':true", NULL, ""},
@@ -527,6 +560,56 @@ static void test_values_of_all_fields(void **state)
     parsed_free(&p);
 }
 
+static void test_values_of_tokens(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "{" MODEL USER ",'logit_bias':{'9707':-100,'0':2.5},'logprobs':true,"
+              "'top_logprobs':3,'stop_token_ids':[4,5,6],'allowed_token_ids':[7],"
+              "'thinking_budget':128,'chat_template_kwargs':{'enable_thinking':false}}");
+    const struct chat_request *r = &p.request;
+    assert_int_equal(p.status, STATUS_OK);
+    assert_int_equal(r->bias_count, 2);
+    assert_true(r->biases[0].id == 9707 && r->biases[0].bias == -100);
+    assert_true(r->biases[1].id == 0 && r->biases[1].bias == 2.5f);
+    assert_true(r->logprobs && r->top_logprobs == 3);
+    assert_int_equal(r->stop_ids.count, 3);
+    assert_int_equal(r->stop_ids.ids[2], 6);
+    assert_int_equal(r->allowed.count, 1);
+    assert_int_equal(r->allowed.ids[0], 7);
+    assert_true(r->no_thinking && r->thinking_budget == 128);
+    parsed_free(&p);
+    parse(&p, "{" MODEL USER ",'enable_thinking':false,'chat_template_kwargs':{"
+              "'enable_thinking':true,'thinking_token_budget':9}}");
+    assert_true(!p.request.no_thinking && p.request.thinking_budget == 9);
+    parsed_free(&p);
+}
+
+/* As many as are allowed, and one more. */
+static void test_many_tokens(void **state)
+{
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        struct buf bias, ids;
+        buf_init(&bias, 1 << 20);
+        buf_init(&ids, 1 << 20);
+        for (int i = 0; i < 1024 + more; i++) {
+            buf_printf(&bias, "%s'%d':1", i ? "," : "", i);
+            buf_printf(&ids, "%s%d", i ? "," : "", i);
+        }
+        struct parsed p;
+        parse(&p, "{" MODEL USER ",'logit_bias':{%s}}", bias.data);
+        assert_string_equal(p.status ? p.why.subject : "", more ? "logit_bias" : "");
+        parsed_free(&p);
+        parse(&p, "{" MODEL USER ",'stop_token_ids':[%s]}", ids.data);
+        assert_string_equal(p.status ? p.why.subject : "", more ? "stop_token_ids" : "");
+        assert_true(!more || strcmp(p.why.code, VALUE) == 0);
+        parsed_free(&p);
+        buf_release(&bias);
+        buf_release(&ids);
+    }
+}
+
 static void test_forms_of_answers(void **state)
 {
     (void)state;
@@ -570,6 +653,8 @@ static void test_absent_fields(void **state)
     assert_true(isnan(r->presence_penalty) && isnan(r->frequency_penalty));
     assert_true(isnan(r->repetition_penalty));
     assert_int_equal(r->stop_count, 0);
+    assert_int_equal(r->bias_count + r->stop_ids.count + r->allowed.count, 0);
+    assert_true(!r->logprobs && !r->no_thinking && r->thinking_budget == -1);
     assert_null(r->tools);
     assert_int_equal(r->image_count + r->video_count, 0);
     parsed_free(&p);
@@ -697,6 +782,8 @@ int main(void)
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_values_of_all_fields),
+        cmocka_unit_test(test_values_of_tokens),
+        cmocka_unit_test(test_many_tokens),
         cmocka_unit_test(test_forms_of_answers),
         cmocka_unit_test(test_absent_fields),
         cmocka_unit_test(test_media_in_order),

@@ -2,6 +2,9 @@
 
 #include "json/writer.h"
 
+/* What stands for a token that is as good as impossible, as in OpenAI's answers. */
+#define LEAST_LOGPROB (-9999.0)
+
 static void write_key(struct json_writer *w, const char *key, const char *value)
 {
     json_key(w, key);
@@ -60,6 +63,114 @@ static void write_usage(struct json_writer *w, const struct chat_usage *usage)
     write_uint(w, "cached_tokens", usage->cached_tokens);
     write_uint(w, "image_tokens", usage->image_tokens);
     json_end_object(w);
+    json_key(w, "completion_tokens_details");
+    json_begin_object(w);
+    write_uint(w, "reasoning_tokens", usage->reasoning_tokens);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+/* Bytes that are no whole characters are replaced in the text, and stand in "bytes" as they are. */
+static void write_token(struct json_writer *w, struct str bytes, double logprob)
+{
+    write_text(w, "token", bytes);
+    json_key(w, "logprob");
+    json_number(w, logprob > LEAST_LOGPROB ? logprob : LEAST_LOGPROB);
+    json_key(w, "bytes");
+    json_begin_array(w);
+    for (size_t i = 0; i < bytes.len; i++)
+        json_uint(w, (unsigned char)bytes.ptr[i]);
+    json_end_array(w);
+}
+
+static void write_token_and_others(struct json_writer *w, const struct chat_logprobs *logprobs,
+                                   size_t token)
+{
+    struct str bytes = {0};
+    double logprob = LEAST_LOGPROB;
+    logprobs->item(logprobs->arg, token, 0, &bytes, &logprob);
+    json_begin_object(w);
+    write_token(w, bytes, logprob);
+    json_key(w, "top_logprobs");
+    json_begin_array(w);
+    for (uint32_t i = 1; logprobs->item(logprobs->arg, token, i, &bytes, &logprob); i++) {
+        json_begin_object(w);
+        write_token(w, bytes, logprob);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void write_logprobs(struct json_writer *w, const struct chat_logprobs *logprobs)
+{
+    json_key(w, "logprobs");
+    if (!logprobs->arg) {
+        json_null(w);
+        return;
+    }
+    json_begin_object(w);
+    json_key(w, "content");
+    json_begin_array(w);
+    for (size_t i = 0; i < logprobs->count; i++)
+        write_token_and_others(w, logprobs, i);
+    json_end_array(w);
+    write_key(w, "refusal", NULL);
+    json_end_object(w);
+}
+
+/* A call, or a piece of one. whole: all of it is there. */
+static void write_call(struct json_writer *w, const struct answer_call *call, bool whole)
+{
+    json_begin_object(w);
+    if (!whole)
+        write_uint(w, "index", call->index);
+    if (call->begins) {
+        write_key(w, "id", call->id);
+        write_key(w, "type", "function");
+    }
+    json_key(w, "function");
+    json_begin_object(w);
+    if (call->begins)
+        write_text(w, "name", buf_str(&call->name));
+    write_text(w, "arguments", buf_str(&call->arguments));
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void write_calls(struct json_writer *w, const struct answer_delta *delta, bool whole)
+{
+    if (delta->call_count == 0)
+        return;
+    json_key(w, "tool_calls");
+    json_begin_array(w);
+    for (size_t i = 0; i < delta->call_count; i++)
+        write_call(w, &delta->calls[i], whole);
+    json_end_array(w);
+}
+
+static void write_text_or_null(struct json_writer *w, const char *key, struct str text, bool null)
+{
+    json_key(w, key);
+    if (text.len == 0 && null)
+        json_null(w);
+    else
+        json_string(w, text);
+}
+
+/* Without content there may be calls or reasoning instead. */
+static void write_message(struct json_writer *w, const struct chat_answer *answer)
+{
+    const struct answer_delta *parts = answer->parts;
+    json_key(w, "message");
+    json_begin_object(w);
+    write_key(w, "role", "assistant");
+    write_text_or_null(w, "content", buf_str(&parts->content),
+                       parts->call_count > 0 || parts->reasoning.len > 0);
+    write_key(w, "refusal", NULL);
+    if (answer->reasons)
+        write_text_or_null(w, "reasoning_content", buf_str(&parts->reasoning), true);
+    write_calls(w, parts, true);
     json_end_object(w);
 }
 
@@ -67,14 +178,8 @@ static void write_choice(struct json_writer *w, uint32_t index, const struct cha
 {
     json_begin_object(w);
     write_uint(w, "index", index);
-    json_key(w, "message");
-    json_begin_object(w);
-    write_key(w, "role", "assistant");
-    write_text(w, "content", answer->content);
-    write_key(w, "refusal", NULL);
-    json_end_object(w);
-    json_key(w, "logprobs");
-    json_null(w);
+    write_message(w, answer);
+    write_logprobs(w, &answer->logprobs);
     write_key(w, "finish_reason", answer->finish_reason);
     write_ids(w, "token_ids", answer->ids);
     json_end_object(w);
@@ -111,11 +216,11 @@ static void begin_delta(struct json_writer *w, uint32_t index)
 }
 
 /* Closes the delta and its choice. */
-static void end_delta(struct json_writer *w, const char *finish_reason, struct chat_token_ids ids)
+static void end_delta(struct json_writer *w, const char *finish_reason, struct chat_token_ids ids,
+                      struct chat_logprobs logprobs)
 {
     json_end_object(w);
-    json_key(w, "logprobs");
-    json_null(w);
+    write_logprobs(w, &logprobs);
     write_key(w, "finish_reason", finish_reason);
     write_ids(w, "token_ids", ids);
     json_end_object(w);
@@ -149,20 +254,25 @@ void chat_chunk_role(struct buf *out, const struct chat_head *head, uint32_t ind
     write_key(&w, "role", "assistant");
     write_key(&w, "content", "");
     write_key(&w, "refusal", NULL);
-    end_delta(&w, NULL, (struct chat_token_ids){0});
+    end_delta(&w, NULL, (struct chat_token_ids){0}, (struct chat_logprobs){0});
     end_chunk(&w, head, NULL);
     write_ids(&w, "prompt_token_ids", prompt_ids);
     finish_event(&w);
 }
 
-void chat_chunk_content(struct buf *out, const struct chat_head *head, uint32_t index,
-                        struct str text, struct chat_token_ids ids)
+void chat_chunk_delta(struct buf *out, const struct chat_head *head, uint32_t index,
+                      const struct answer_delta *delta, struct chat_token_ids ids,
+                      struct chat_logprobs logprobs)
 {
     struct json_writer w;
     begin_chunk(&w, out, head);
     begin_delta(&w, index);
-    write_text(&w, "content", text);
-    end_delta(&w, NULL, ids);
+    if (delta->reasoning.len > 0)
+        write_text(&w, "reasoning_content", buf_str(&delta->reasoning));
+    if (delta->content.len > 0 || answer_delta_is_empty(delta))
+        write_text(&w, "content", buf_str(&delta->content));
+    write_calls(&w, delta, false);
+    end_delta(&w, NULL, ids, logprobs);
     end_chunk(&w, head, NULL);
     finish_event(&w);
 }
@@ -173,7 +283,7 @@ void chat_chunk_finish(struct buf *out, const struct chat_head *head, uint32_t i
     struct json_writer w;
     begin_chunk(&w, out, head);
     begin_delta(&w, index);
-    end_delta(&w, finish_reason, (struct chat_token_ids){0});
+    end_delta(&w, finish_reason, (struct chat_token_ids){0}, (struct chat_logprobs){0});
     end_chunk(&w, head, NULL);
     finish_event(&w);
 }

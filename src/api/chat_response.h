@@ -4,7 +4,7 @@
  * not well-formed UTF-8 gets U+FFFD. */
 #pragma once
 
-#include "base/buf.h"
+#include "api/answer_delta.h"
 
 #include <stdint.h>
 
@@ -20,6 +20,7 @@ struct chat_head {
 struct chat_usage {
     uint64_t prompt_tokens, completion_tokens;
     uint64_t cached_tokens, image_tokens; /* of the prompt tokens */
+    uint64_t reasoning_tokens;            /* of the completion tokens */
 };
 
 struct chat_token_ids {
@@ -27,11 +28,22 @@ struct chat_token_ids {
     size_t count;
 };
 
+/* Log-probabilities of tokens, and for each of the likeliest in its place. */
+struct chat_logprobs {
+    size_t count; /* tokens */
+    /* Item 0 is the token itself, the following ones are the likeliest, the likeliest first. False:
+     * there is none. */
+    bool (*item)(const void *arg, size_t token, uint32_t item, struct str *bytes, double *logprob);
+    const void *arg; /* NULL: not asked for, logprobs is null */
+};
+
 /* One choice of an answer that is not streamed. */
 struct chat_answer {
-    struct str content;
-    const char *finish_reason; /* "stop", "length", "tool_calls", … */
-    struct chat_token_ids ids; /* return_token_ids */
+    const struct answer_delta *parts; /* of calls everything that came, with their ids */
+    bool reasons;                     /* the model does: reasoning_content is there, or null */
+    const char *finish_reason;        /* "stop", "length", "tool_calls", … */
+    struct chat_token_ids ids;        /* return_token_ids */
+    struct chat_logprobs logprobs;
 };
 
 /* prompt_ids: for return_token_ids; prompt_token_ids and token_ids stand where vLLM has them. */
@@ -43,8 +55,10 @@ void chat_response_write(struct buf *out, const struct chat_head *head,
  * number, from 0. */
 void chat_chunk_role(struct buf *out, const struct chat_head *head, uint32_t index,
                      struct chat_token_ids prompt_ids);
-void chat_chunk_content(struct buf *out, const struct chat_head *head, uint32_t index,
-                        struct str text, struct chat_token_ids ids);
+/* Reasoning, content and pieces of calls in one chunk; without any an empty content. */
+void chat_chunk_delta(struct buf *out, const struct chat_head *head, uint32_t index,
+                      const struct answer_delta *delta, struct chat_token_ids ids,
+                      struct chat_logprobs logprobs);
 void chat_chunk_finish(struct buf *out, const struct chat_head *head, uint32_t index,
                        const char *finish_reason);
 void chat_chunk_usage(struct buf *out, const struct chat_head *head, /* if head->usage_chunk */

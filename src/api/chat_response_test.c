@@ -3,6 +3,8 @@
 #include "base/test.h"
 #include "json/json.h"
 
+#include <math.h>
+
 /* A text must be one JSON value whose shape is `shape`: member names in order, and of values the
  * spelling (numbers, true, null) or the quoted text. What it compares is the whole value, written
  * anew without blanks. */
@@ -61,26 +63,58 @@ static void check_event(struct buf *out, const char *shape)
 
 static const struct chat_head head = {"chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, false};
 static const struct chat_head head_usage = {"chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, true};
-static const struct chat_usage usage = {100, 20, 64, 80};
+static const struct chat_usage usage = {100, 20, 64, 80, 7};
 static const struct chat_token_ids no_ids = {NULL, 0};
+static const struct chat_logprobs no_logprobs = {.arg = NULL};
+
+/* A delta of texts; to be released. */
+static struct answer_delta delta_of(const char *reasoning, struct str content)
+{
+    struct answer_delta delta;
+    answer_delta_init(&delta, 1 << 16);
+    buf_puts(&delta.reasoning, reasoning);
+    buf_add_str(&delta.content, content);
+    return delta;
+}
+
+/* A piece of a call; without a name not the first one. */
+static void add_call(struct answer_delta *delta, uint32_t index, const char *name,
+                     const char *arguments)
+{
+    struct answer_call *call = answer_delta_call(delta, index);
+    call->begins = name[0];
+    snprintf(call->id, sizeof call->id, "call_%u", index);
+    buf_puts(&call->name, name);
+    buf_puts(&call->arguments, arguments);
+}
+
+static void write_content(struct buf *out, uint32_t index, struct str text,
+                          struct chat_token_ids ids)
+{
+    struct answer_delta delta = delta_of("", text);
+    chat_chunk_delta(out, &head, index, &delta, ids, no_logprobs);
+    answer_delta_release(&delta);
+}
 
 #define ANSWER "{id:'chatcmpl-1',object:'chat.completion',created:1700000000,model:'qwen-vl-8b',"
 #define CHUNK                                                                                      \
     "{id:'chatcmpl-1',object:'chat.completion.chunk',created:1700000000,model:'qwen-vl-8b',"
 #define USAGE                                                                                      \
     "usage:{prompt_tokens:100,completion_tokens:20,total_tokens:120,prompt_tokens_details:{"       \
-    "cached_tokens:64,image_tokens:80}}"
+    "cached_tokens:64,image_tokens:80},completion_tokens_details:{reasoning_tokens:7}}"
 
 static void writes_one_answer(void **state)
 {
     (void)state;
     struct buf out;
     buf_init(&out, 1 << 16);
-    const struct chat_answer answer = {STR("Two \"cats\"\n你"), "stop", no_ids};
+    struct answer_delta delta = delta_of("", STR("Two \"cats\"\n你"));
+    const struct chat_answer answer = {.parts = &delta, .finish_reason = "stop"};
     chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
     check_shape(buf_str(&out),
                 ANSWER "choices:[{index:0,message:{role:'assistant',content:'Two \"cats\"\n你',"
                        "refusal:null},logprobs:null,finish_reason:'stop'}]," USAGE "}");
+    answer_delta_release(&delta);
     buf_release(&out);
 }
 
@@ -90,9 +124,10 @@ static void writes_several_with_their_tokens(void **state)
     struct buf out;
     buf_init(&out, 1 << 16);
     static const int32_t prompt[] = {151644, 872}, first[] = {1, 2, 3};
+    struct answer_delta deltas[] = {delta_of("", STR("a")), delta_of("", STR(""))};
     const struct chat_answer answers[] = {
-        {STR("a"), "stop", {first, 3}},
-        {STR(""), "length", {first, 0}},
+        {.parts = &deltas[0], .finish_reason = "stop", .ids = {first, 3}},
+        {.parts = &deltas[1], .finish_reason = "length", .ids = {first, 0}},
     };
     chat_response_write(&out, &head, answers, 2, (struct chat_token_ids){prompt, 2}, &usage);
     check_shape(buf_str(&out),
@@ -101,6 +136,123 @@ static void writes_several_with_their_tokens(void **state)
                        "{index:1,message:{role:'assistant',content:'',refusal:null},"
                        "logprobs:null,finish_reason:'length',token_ids:[]}]," USAGE
                        ",prompt_token_ids:[151644,872]}");
+    answer_delta_release(&deltas[0]);
+    answer_delta_release(&deltas[1]);
+    buf_release(&out);
+}
+
+#define CALLS                                                                                      \
+    "[{id:'call_0',type:'function',function:{name:'f',arguments:'{\"a\":1}'}},"                    \
+    "{id:'call_1',type:'function',function:{name:'g',arguments:''}}]"
+
+/* Calls and reasoning; content is null where they stand instead. */
+static void writes_calls_and_reasoning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reasoning, *content;
+        bool reasons, calls;
+        const char *message;
+    } rows[] = {
+        {"", "", true, true, "content:null,refusal:null,reasoning_content:null,tool_calls:" CALLS},
+        {"r", "c", true, true, "content:'c',refusal:null,reasoning_content:'r',tool_calls:" CALLS},
+        {"r", "", true, false, "content:null,refusal:null,reasoning_content:'r'"},
+        {"", "", true, false, "content:'',refusal:null,reasoning_content:null"},
+        {"", "c", false, false, "content:'c',refusal:null"},
+        {"", "", false, false, "content:'',refusal:null"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out;
+        char shape[1024];
+        buf_init(&out, 1 << 16);
+        struct answer_delta delta = delta_of(rows[i].reasoning, str_from(rows[i].content));
+        if (rows[i].calls) {
+            add_call(&delta, 0, "f", "{\"a\":1}");
+            add_call(&delta, 1, "g", "");
+        }
+        const struct chat_answer answer = {
+            .parts = &delta, .reasons = rows[i].reasons, .finish_reason = "tool_calls"};
+        chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
+        snprintf(shape, sizeof shape,
+                 ANSWER "choices:[{index:0,message:{role:'assistant',%s},logprobs:null,"
+                        "finish_reason:'tool_calls'}]," USAGE "}",
+                 rows[i].message);
+        check_shape(buf_str(&out), shape);
+        answer_delta_release(&delta);
+        buf_release(&out);
+    }
+}
+
+static void streams_calls_and_reasoning(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    struct answer_delta delta = delta_of("r", STR(""));
+    chat_chunk_delta(&out, &head, 0, &delta, no_ids, no_logprobs);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{reasoning_content:'r'},logprobs:null,"
+                            "finish_reason:null}]}");
+    answer_delta_clear(&delta);
+    add_call(&delta, 0, "f", "");
+    chat_chunk_delta(&out, &head, 0, &delta, no_ids, no_logprobs);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{tool_calls:[{index:0,id:'call_0',type:"
+                            "'function',function:{name:'f',arguments:''}}]},logprobs:null,"
+                            "finish_reason:null}]}");
+    answer_delta_clear(&delta);
+    buf_puts(&delta.content, "c");
+    add_call(&delta, 0, "", "{}");
+    add_call(&delta, 1, "g", "{");
+    chat_chunk_delta(&out, &head, 0, &delta, no_ids, no_logprobs);
+    check_event(&out, CHUNK "choices:[{index:0,delta:{content:'c',tool_calls:[{index:0,function:"
+                            "{arguments:'{}'}},{index:1,id:'call_1',type:'function',function:"
+                            "{name:'g',arguments:'{'}}]},logprobs:null,finish_reason:null}]}");
+    answer_delta_release(&delta);
+    buf_release(&out);
+}
+
+static bool read_item(const void *arg, size_t token, uint32_t item, struct str *bytes,
+                      double *logprob)
+{
+    static const struct {
+        struct str bytes;
+        double logprob;
+    } rows[2][3] = {
+        {{{"a", 1}, -0.25}, {{"a", 1}, -0.25}, {{"\xE4\xBD", 2}, -2}},
+        {{{"<|im_end|>", 10}, -INFINITY}, {{"\n", 1}, NAN}},
+    };
+    const uint32_t counts[] = {3, 2};
+    assert_string_equal(arg, "arg");
+    if (item >= counts[token])
+        return false;
+    *bytes = rows[token][item].bytes;
+    *logprob = rows[token][item].logprob;
+    return true;
+}
+
+static void writes_logprobs(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    struct answer_delta delta = delta_of("", STR("a"));
+    const struct chat_logprobs logprobs = {2, read_item, "arg"};
+    const struct chat_answer answer = {
+        .parts = &delta, .finish_reason = "stop", .logprobs = logprobs};
+#define LOGPROBS                                                                                   \
+    "logprobs:{content:[{token:'a',logprob:-0.25,bytes:[97],top_logprobs:[{token:'a',logprob:"     \
+    "-0.25,bytes:[97]},{token:'\xEF\xBF\xBD',logprob:-2,bytes:[228,189]}]},"                       \
+    "{token:'<|im_end|>',logprob:-9999,bytes:[60,124,105,109,95,101,110,100,124,62],"              \
+    "top_logprobs:[{token:'\n',logprob:-9999,bytes:[10]}]}],refusal:null}"
+    chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
+    check_shape(buf_str(&out), ANSWER
+                "choices:[{index:0,message:{role:'assistant',content:'a',refusal:null}," LOGPROBS
+                ",finish_reason:'stop'}]," USAGE "}");
+    buf_clear(&out);
+    answer_delta_clear(&delta); /* text that is held back does not hold back its tokens */
+    chat_chunk_delta(&out, &head, 0, &delta, no_ids, logprobs);
+    check_event(&out,
+                CHUNK "choices:[{index:0,delta:{content:''}," LOGPROBS ",finish_reason:null}]}");
+    answer_delta_release(&delta);
     buf_release(&out);
 }
 
@@ -112,7 +264,7 @@ static void streams_in_chunks(void **state)
     chat_chunk_role(&out, &head, 0, no_ids);
     check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
                             "logprobs:null,finish_reason:null}]}");
-    chat_chunk_content(&out, &head, 3, STR("你\n\nb"), no_ids);
+    write_content(&out, 3, STR("你\n\nb"), no_ids);
     check_event(&out, CHUNK "choices:[{index:3,delta:{content:'你\n\nb'},"
                             "logprobs:null,finish_reason:null}]}");
     chat_chunk_finish(&out, &head, 0, "length");
@@ -131,7 +283,9 @@ static void streams_usage_when_asked(void **state)
     chat_chunk_role(&out, &head_usage, 0, no_ids);
     check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
                             "logprobs:null,finish_reason:null}],usage:null}");
-    chat_chunk_content(&out, &head_usage, 0, STR("x"), no_ids);
+    struct answer_delta delta = delta_of("", STR("x"));
+    chat_chunk_delta(&out, &head_usage, 0, &delta, no_ids, no_logprobs);
+    answer_delta_release(&delta);
     check_event(&out, CHUNK "choices:[{index:0,delta:{content:'x'},"
                             "logprobs:null,finish_reason:null}],usage:null}");
     chat_chunk_finish(&out, &head_usage, 0, "stop");
@@ -151,7 +305,7 @@ static void streams_tokens_when_asked(void **state)
     chat_chunk_role(&out, &head, 0, (struct chat_token_ids){ids, 3});
     check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
                             "logprobs:null,finish_reason:null}],prompt_token_ids:[0,151645,7]}");
-    chat_chunk_content(&out, &head, 0, STR(""), (struct chat_token_ids){ids, 2});
+    write_content(&out, 0, STR(""), (struct chat_token_ids){ids, 2});
     check_event(&out, CHUNK "choices:[{index:0,delta:{content:''},"
                             "logprobs:null,finish_reason:null,token_ids:[0,151645]}]}");
     buf_release(&out);
@@ -162,12 +316,12 @@ static void survives_ill_formed_text(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 1 << 16);
-    chat_chunk_content(&out, &head, 0, STR("a\xE4\xBD\r\n"), no_ids);
+    write_content(&out, 0, STR("a\xE4\xBD\r\n"), no_ids);
     check_event(&out, CHUNK "choices:[{index:0,delta:{content:'a\xEF\xBF\xBD\r\n'},"
                             "logprobs:null,finish_reason:null}]}");
     buf_release(&out);
     buf_init(&out, 60); /* too little: said, not cut silently */
-    chat_chunk_content(&out, &head, 0, STR("a"), no_ids);
+    write_content(&out, 0, STR("a"), no_ids);
     assert_true(out.failed);
     buf_release(&out);
 }
@@ -202,6 +356,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_one_answer),
         cmocka_unit_test(writes_several_with_their_tokens),
+        cmocka_unit_test(writes_calls_and_reasoning),
+        cmocka_unit_test(streams_calls_and_reasoning),
+        cmocka_unit_test(writes_logprobs),
         cmocka_unit_test(streams_in_chunks),
         cmocka_unit_test(streams_usage_when_asked),
         cmocka_unit_test(streams_tokens_when_asked),

@@ -103,21 +103,14 @@ static enum status parse_choice(const struct field *body, const struct field *to
     return field_wrong_type(&choice, "a string or an object", "字符串或对象", why);
 }
 
-/* Without a grammar the model may always make several calls at once. */
 static enum status parse_parallel(const struct field *body, struct chat_request *out,
                                   struct reason *why)
 {
-    bool parallel = !out->one_call;
+    bool parallel = true;
     const struct field field = field_member(body, "parallel_tool_calls");
     const enum status status = field_bool(&field, &parallel, why);
     out->one_call = out->one_call || !parallel;
-    if (status || parallel || !out->tools || out->forced_call)
-        return status;
-    reason_set(why, "invalid_value", "%s can be false only if tool_choice forces a call.",
-               "仅当 tool_choice 强制调用时，%s 才能为 false。", field_path(&field).text);
-    reason_hint(why, "Leave it out, and use the first call of an answer.",
-                "请去掉它，只使用回答中的第一个调用。");
-    return field_blame(&field, why);
+    return status;
 }
 
 enum status chat_tools_parse(const struct field *body, struct chat_request *out, struct reason *why)

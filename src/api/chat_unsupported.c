@@ -5,7 +5,6 @@ enum neutral {
     ONLY_ABSENT,
     ONLY_FALSE,
     ONLY_TRUE,
-    ONLY_ZERO,
     ONLY_ONE,
     ONLY_EMPTY_ARRAY,
     ONLY_EMPTY_OBJECT,
@@ -15,9 +14,6 @@ static const struct unsupported_row {
     const char *name;
     enum neutral neutral;
 } rows[] = {
-    {"logprobs", ONLY_FALSE},
-    {"top_logprobs", ONLY_ZERO},
-    {"logit_bias", ONLY_EMPTY_OBJECT},
     {"functions", ONLY_EMPTY_ARRAY},
     {"function_call", ONLY_ABSENT},
     {"audio", ONLY_ABSENT},
@@ -29,8 +25,6 @@ static const struct unsupported_row {
     {"echo", ONLY_FALSE},
     {"continue_final_message", ONLY_FALSE},
     {"chat_template", ONLY_ABSENT},
-    {"stop_token_ids", ONLY_EMPTY_ARRAY},
-    {"allowed_token_ids", ONLY_EMPTY_ARRAY},
     {"bad_words", ONLY_EMPTY_ARRAY},
     {"include_stop_str_in_output", ONLY_FALSE},
     {"skip_special_tokens", ONLY_TRUE},
@@ -51,10 +45,9 @@ static const struct neutral_row {
     enum json_type type;
     const char *shown;
 } neutrals[] = {
-    [ONLY_ABSENT] = {JSON_NULL, "null"},       [ONLY_FALSE] = {JSON_BOOL, "false"},
-    [ONLY_TRUE] = {JSON_BOOL, "true"},         [ONLY_ZERO] = {JSON_NUMBER, "0"},
-    [ONLY_ONE] = {JSON_NUMBER, "1"},           [ONLY_EMPTY_ARRAY] = {JSON_ARRAY, "[]"},
-    [ONLY_EMPTY_OBJECT] = {JSON_OBJECT, "{}"},
+    [ONLY_ABSENT] = {JSON_NULL, "null"},     [ONLY_FALSE] = {JSON_BOOL, "false"},
+    [ONLY_TRUE] = {JSON_BOOL, "true"},       [ONLY_ONE] = {JSON_NUMBER, "1"},
+    [ONLY_EMPTY_ARRAY] = {JSON_ARRAY, "[]"}, [ONLY_EMPTY_OBJECT] = {JSON_OBJECT, "{}"},
 };
 
 static bool is_neutral(const struct json *v, enum neutral neutral)
@@ -63,7 +56,6 @@ static bool is_neutral(const struct json *v, enum neutral neutral)
     switch (neutral) {
     case ONLY_FALSE: return !v->truth;
     case ONLY_TRUE: return v->truth;
-    case ONLY_ZERO: return json_int64(v, &number) && number == 0;
     case ONLY_ONE: return json_int64(v, &number) && number == 1;
     case ONLY_EMPTY_ARRAY:
     case ONLY_EMPTY_OBJECT: return v->count == 0;

@@ -1,15 +1,10 @@
 #include "server/chat.h"
-#include "server/chat_grammar.h"
 #include "server/request_id.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum {
     JSON_NODES_MAX = 200000,
-    ARENA_BYTES = 64 << 20,
-    TEXT_BYTES_MAX = 64 << 20, /* of one answer */
-    USUAL_MAX_TOKENS = 4096,
     PING_SECONDS = 15,
     SILENT_BEGIN_SECONDS = 5, /* a stream that has no token by then begins without one */
 };
@@ -21,8 +16,10 @@ static void chat_free(struct chat *chat)
     for (int i = 0; i < CHAT_N_MAX; i++) {
         prompt_input_release(&chat->prompts[i]);
         choice_release(&chat->choices[i]);
-        buf_release(&chat->contents[i]);
+        answer_parts_release(&chat->parts[i]);
+        answer_delta_release(&chat->deltas[i]);
         token_list_release(&chat->answer_ids[i]);
+        logprob_list_release(&chat->logprobs[i]);
     }
     grammar_release(chat->grammar);
     arena_release(&chat->arena);
@@ -73,79 +70,6 @@ static enum status check(struct chat *chat, struct reason *why)
     return status;
 }
 
-static float or_usual(double asked, double usual)
-{
-    return (float)(isnan(asked) ? usual : asked);
-}
-
-/* The request's word, else the configuration's, else the checkpoint's. */
-static struct sampling sampling_of(const struct chat *chat)
-{
-    const struct chat_request *r = &chat->request;
-    const struct settings *set = chat->service->settings;
-    const struct generation_defaults *usual = &chat->service->model->config.generation;
-    const double temperature = usual->do_sample ? usual->temperature : 0;
-    const double top_p = set->model.defaults.top_p,
-                 set_temperature = set->model.defaults.temperature;
-    const int64_t top_k = set->model.defaults.top_k >= 0 ? set->model.defaults.top_k : usual->top_k;
-    return (struct sampling){
-        .temperature =
-            or_usual(r->temperature, isnan(set_temperature) ? temperature : set_temperature),
-        .top_p = or_usual(r->top_p, isnan(top_p) ? usual->top_p : top_p),
-        .min_p = or_usual(r->min_p, usual->min_p),
-        .top_k = (uint32_t)(r->top_k >= 0 ? r->top_k : top_k),
-        .repetition_penalty = or_usual(r->repetition_penalty, usual->repetition_penalty),
-        .presence_penalty = or_usual(r->presence_penalty, 0),
-        .frequency_penalty = or_usual(r->frequency_penalty, 0),
-        .seed = (uint64_t)r->seed,
-        .seeded = r->has_seed,
-    };
-}
-
-/* How many tokens may be generated in the room that the prompt leaves. */
-static uint32_t max_tokens_of(struct chat *chat)
-{
-    struct engine_figures figures;
-    engine_figures_read(chat->service->engine, &figures);
-    const uint32_t room =
-        figures.context > chat->prompt_tokens ? figures.context - chat->prompt_tokens : 1;
-    const int64_t set = chat->service->settings->model.defaults.max_tokens;
-    const int64_t asked = chat->request.max_tokens;
-    if (asked < 0)
-        return set > 0 && set < room     ? (uint32_t)set
-               : room < USUAL_MAX_TOKENS ? room
-                                         : USUAL_MAX_TOKENS;
-    if (asked <= room)
-        return (uint32_t)asked;
-    chat->clamped_tokens = room;
-    return room;
-}
-
-static enum status submit_one(struct chat *chat, uint32_t i, uint32_t max_tokens,
-                              struct reason *why)
-{
-    const struct chat_request *r = &chat->request;
-    struct choice *choice = &chat->choices[i];
-    struct engine_request request = {
-        .prompt = chat->prompts[i],
-        .sampling = sampling_of(chat),
-        .max_tokens = max_tokens,
-        .min_tokens = (uint32_t)(r->min_tokens < max_tokens ? r->min_tokens : max_tokens),
-        .ignore_eos = r->ignore_eos,
-        .skip_special = true,
-        .stop_count = r->stop_count,
-        .grammar = chat->grammar,
-        .grammar_after = chat_grammar_after(chat->service->model, &chat->prompts[i].tokens),
-        .on_event = choice_on_event,
-        .arg = choice,
-    };
-    request.sampling.seed += i; /* the choices differ, and the first is what n = 1 gives */
-    for (uint32_t k = 0; k < r->stop_count; k++)
-        request.stop[k] = r->stop[k];
-    chat->prompts[i] = (struct prompt_input){0}; /* taken over */
-    return engine_submit(chat->service->engine, &request, &choice->sequence, why);
-}
-
 static void cancel_all(struct chat *chat)
 {
     for (int64_t i = 0; i < chat->request.n; i++)
@@ -164,38 +88,6 @@ void chat_fail(struct chat *chat, const struct reason *why)
         cancel_all(chat);
 }
 
-static bool keep_prompt_ids(struct chat *chat)
-{
-    const struct token_list *tokens = &chat->prompts[0].tokens;
-    if (!chat->request.return_token_ids)
-        return true;
-    int32_t *copy = arena_array(&chat->arena, tokens->count, sizeof *copy);
-    if (!copy)
-        return false;
-    memcpy(copy, tokens->ids, tokens->count * sizeof *copy);
-    chat->prompt_ids = (struct chat_token_ids){copy, tokens->count};
-    return true;
-}
-
-static void submit(struct chat *chat)
-{
-    struct reason why;
-    chat->prompt_tokens = chat->call->prompt_tokens = (uint32_t)chat->prompts[0].tokens.count;
-    chat->image_tokens = (uint32_t)chat->prompts[0].image_tokens;
-    if (!keep_prompt_ids(chat)) {
-        (void)reason_no_memory(&why, ARENA_BYTES);
-        chat_fail(chat, &why);
-        return;
-    }
-    const uint32_t max_tokens = max_tokens_of(chat);
-    for (uint32_t i = 0; i < (uint32_t)chat->request.n && !chat->failed; i++) {
-        if (submit_one(chat, i, max_tokens, &why) == STATUS_OK)
-            chat->unfinished++;
-        else
-            chat_fail(chat, &why);
-    }
-}
-
 static void after_work(uv_work_t *work, int cancelled)
 {
     struct chat *chat = work->data;
@@ -206,7 +98,7 @@ static void after_work(uv_work_t *work, int cancelled)
     else if (call_check_ready(chat->call, &why) != STATUS_OK)
         chat_fail(chat, &why);
     if (!cancelled && !chat->failed && chat->call->exchange)
-        submit(chat);
+        chat_submit(chat);
     if (chat->unfinished == 0)
         chat_complete(chat);
 }
@@ -229,8 +121,9 @@ static void begin(struct chat *chat)
     };
     for (uint32_t i = 0; i < CHAT_N_MAX; i++) {
         choice_init(&chat->choices[i], chat, &service->inbox, i, request->return_token_ids,
-                    TEXT_BYTES_MAX);
-        buf_init(&chat->contents[i], TEXT_BYTES_MAX);
+                    CHAT_TEXT_MAX);
+        chat->choices[i].logprob_row = request->logprobs ? 1 + (uint32_t)request->top_logprobs : 0;
+        answer_delta_init(&chat->deltas[i], CHAT_TEXT_MAX);
     }
     chat->work.data = chat;
     uv_queue_work(&service->loop, &chat->work, do_work,
@@ -252,7 +145,7 @@ void chat_answer(struct call *call)
     chat->begun_ns = chat->written_ns = (int64_t)uv_hrtime();
     chat->body = call->exchange->body;
     buf_init(&call->exchange->body, 0);
-    arena_init(&chat->arena, ARENA_BYTES);
+    arena_init(&chat->arena, CHAT_ARENA_BYTES);
     if (check(chat, &why) == STATUS_OK) {
         begin(chat);
         return;
@@ -289,6 +182,7 @@ void chat_take_news(struct choice *choice, struct news *news)
     struct chat *chat = choice->chat;
     struct call *call = chat->call;
     chat->output_tokens[choice->index] = news->output_tokens;
+    chat->reasoning_tokens[choice->index] = news->reasoning_tokens;
     if (choice->index == 0)
         chat->cached_tokens = news->cached_tokens;
     call->output_tokens = 0;
@@ -297,8 +191,8 @@ void chat_take_news(struct choice *choice, struct news *news)
     if (!call->first_token_ns)
         call->first_token_ns = news->first_ns;
     struct reason why;
-    if (news->ids_failed || news->text.failed) {
-        (void)reason_no_memory(&why, TEXT_BYTES_MAX);
+    if (news->failed || news->text.failed) {
+        (void)reason_no_memory(&why, CHAT_TEXT_MAX);
         chat_fail(chat, &why);
     }
     if (news->finish != FINISH_NONE)

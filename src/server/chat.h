@@ -5,11 +5,17 @@
  * engine are done with it. For the loop's thread; the worker touches what chat_prepare says. */
 #pragma once
 
+#include "api/answer_parts.h"
 #include "api/chat_request.h"
 #include "api/chat_response.h"
 #include "server/call.h"
 
 #include <stdatomic.h>
+
+enum {
+    CHAT_ARENA_BYTES = 64 << 20,
+    CHAT_TEXT_MAX = 64 << 20, /* of one answer */
+};
 
 enum chat_state { CHAT_PREPARING, CHAT_RUNNING };
 
@@ -35,9 +41,11 @@ struct chat {
     struct reason failure;
     uint32_t unfinished; /* choices whose last event was not seen yet */
     struct choice choices[CHAT_N_MAX];
-    struct buf contents[CHAT_N_MAX];          /* not streamed: the answers so far */
-    struct token_list answer_ids[CHAT_N_MAX]; /* return_token_ids */
-    uint32_t output_tokens[CHAT_N_MAX];
+    struct answer_parts parts[CHAT_N_MAX];
+    struct answer_delta deltas[CHAT_N_MAX];   /* the next chunk; not streamed: the answers so far */
+    struct token_list answer_ids[CHAT_N_MAX]; /* not streamed, return_token_ids */
+    struct logprob_list logprobs[CHAT_N_MAX]; /* not streamed */
+    uint32_t output_tokens[CHAT_N_MAX], reasoning_tokens[CHAT_N_MAX];
     enum finish_reason finishes[CHAT_N_MAX];
     struct chat_token_ids prompt_ids;
     uint32_t prompt_tokens, image_tokens;
@@ -65,6 +73,15 @@ void chat_tick(struct chat *chat, int64_t now_ns);
 /* On a worker thread: fills `prompts` and `grammar`, or `prepared` and `why`. Reads `request` and
  * the service's constants (chat_prepare.c). */
 void chat_prepare(struct chat *chat);
+
+/* Hands the prompts to the engine, or fails (chat_submit.c). */
+void chat_submit(struct chat *chat);
+
+/* The model's template knows reasoning. */
+static inline bool chat_reasons(const struct chat *chat)
+{
+    return chat->service->model->template_kind == TEMPLATE_THINKING;
+}
 
 /* Writing the answer (chat_output.c). All need the exchange. */
 void chat_write_news(struct chat *chat, struct choice *choice, const struct news *news);

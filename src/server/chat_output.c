@@ -1,11 +1,16 @@
 /* The answer of a chat on its way to the client: one JSON document, or server-sent events. */
 #include "server/chat.h"
+#include "server/request_id.h"
 
 enum { EVENT_BYTES = 4 << 20, ANSWER_BYTES = 128 << 20 };
 
-static const char *finish_name(enum finish_reason finish)
+/* As OpenAI has it, a call that was named by tool_choice ends with "stop". */
+static const char *finish_name(const struct chat *chat, uint32_t index)
 {
-    return finish == FINISH_LENGTH ? "length" : "stop";
+    if (chat->finishes[index] == FINISH_LENGTH)
+        return "length";
+    const bool named = chat->request.forced_tool.len > 0;
+    return chat->parts[index].calls > 0 && !named ? "tool_calls" : "stop";
 }
 
 static struct chat_usage usage_of(const struct chat *chat)
@@ -13,8 +18,10 @@ static struct chat_usage usage_of(const struct chat *chat)
     struct chat_usage usage = {.prompt_tokens = chat->prompt_tokens,
                                .cached_tokens = chat->cached_tokens,
                                .image_tokens = chat->image_tokens};
-    for (int64_t i = 0; i < chat->request.n; i++)
+    for (int64_t i = 0; i < chat->request.n; i++) {
         usage.completion_tokens += chat->output_tokens[i];
+        usage.reasoning_tokens += chat->reasoning_tokens[i];
+    }
     return usage;
 }
 
@@ -58,34 +65,96 @@ static void begin_stream(struct chat *chat)
     send_events(chat, &events);
 }
 
+/* The text of a token as the tokenizer has it; an engine's row is a row of the answer. */
+struct row_reader {
+    const struct tokenizer *tokenizer;
+    const struct token_logprob *rows;
+    uint32_t row;
+};
+
+static bool read_item(const void *arg, size_t token, uint32_t item, struct str *bytes,
+                      double *logprob)
+{
+    const struct row_reader *reader = arg;
+    const struct token_logprob *found = &reader->rows[token * reader->row + item];
+    if (item >= reader->row || found->id < 0)
+        return false;
+    *bytes = tokenizer_bytes(reader->tokenizer, found->id);
+    *logprob = (double)found->logprob;
+    return true;
+}
+
+static struct row_reader reader_of(const struct chat *chat, uint32_t index,
+                                   const struct logprob_list *list)
+{
+    return (struct row_reader){chat->service->model->tokenizer, list->items,
+                               chat->choices[index].logprob_row};
+}
+
+static struct chat_logprobs logprobs_of(const struct row_reader *reader,
+                                        const struct logprob_list *list)
+{
+    if (reader->row == 0)
+        return (struct chat_logprobs){0};
+    return (struct chat_logprobs){list->count / reader->row, read_item, reader};
+}
+
+/* Adds what the text says to the choice's delta. */
+static void take_parts(struct chat *chat, uint32_t index, const struct news *news)
+{
+    struct answer_delta *delta = &chat->deltas[index];
+    answer_parts_push(&chat->parts[index], buf_str(&news->text), delta);
+    if (news->finish != FINISH_NONE)
+        answer_parts_finish(&chat->parts[index], news->finish == FINISH_LENGTH, delta);
+    for (size_t i = 0; i < delta->call_count; i++) {
+        struct answer_call *call = &delta->calls[i];
+        if (call->begins && !call->id[0])
+            request_id_make("call_", call->id, sizeof call->id);
+    }
+    if (answer_delta_failed(delta)) {
+        struct reason why;
+        (void)reason_no_memory(&why, CHAT_TEXT_MAX);
+        chat_fail(chat, &why);
+    }
+}
+
 static void stream_news(struct chat *chat, const struct choice *choice, const struct news *news)
 {
+    struct answer_delta *delta = &chat->deltas[choice->index];
     if (!chat->begun)
         begin_stream(chat);
     struct buf events;
     buf_init(&events, EVENT_BYTES);
     const struct chat_token_ids ids = {choice->wants_ids ? news->ids.ids : NULL, news->ids.count};
-    if (news->text.len > 0 || (choice->wants_ids && news->ids.count > 0))
-        chat_chunk_content(&events, &chat->head, choice->index, buf_str(&news->text), ids);
+    const struct row_reader reader = reader_of(chat, choice->index, &news->logprobs);
+    const struct chat_logprobs logprobs = logprobs_of(&reader, &news->logprobs);
+    if (!answer_delta_is_empty(delta) || (ids.ids && ids.count > 0) || logprobs.count > 0)
+        chat_chunk_delta(&events, &chat->head, choice->index, delta, ids, logprobs);
     if (news->finish != FINISH_NONE)
-        chat_chunk_finish(&events, &chat->head, choice->index, finish_name(news->finish));
+        chat_chunk_finish(&events, &chat->head, choice->index, finish_name(chat, choice->index));
+    answer_delta_clear(delta);
     send_events(chat, &events);
 }
 
 static void keep_news(struct chat *chat, const struct choice *choice, const struct news *news)
 {
-    buf_add_str(&chat->contents[choice->index], buf_str(&news->text));
+    struct reason why;
     struct token_list *ids = &chat->answer_ids[choice->index];
-    for (size_t i = 0; i < news->ids.count; i++) {
-        if (token_list_add(ids, news->ids.ids[i], &chat->failure) != STATUS_OK) {
-            chat->failed = true;
-            return;
-        }
-    }
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < news->ids.count && status == STATUS_OK; i++)
+        status = token_list_add(ids, news->ids.ids[i], &why);
+    if (status == STATUS_OK && news->logprobs.count > 0)
+        status = logprob_list_add(&chat->logprobs[choice->index], news->logprobs.items,
+                                  news->logprobs.count, &why);
+    if (status != STATUS_OK)
+        chat_fail(chat, &why);
 }
 
 void chat_write_news(struct chat *chat, struct choice *choice, const struct news *news)
 {
+    take_parts(chat, choice->index, news);
+    if (chat->failed)
+        return;
     if (chat->request.stream)
         stream_news(chat, choice, news);
     else
@@ -107,12 +176,16 @@ void chat_write_end(struct chat *chat)
 void chat_write_whole(struct chat *chat)
 {
     struct chat_answer answers[CHAT_N_MAX];
-    for (int64_t i = 0; i < chat->request.n; i++) {
+    struct row_reader readers[CHAT_N_MAX];
+    for (uint32_t i = 0; i < (uint32_t)chat->request.n; i++) {
         const struct token_list *ids = &chat->answer_ids[i];
+        readers[i] = reader_of(chat, i, &chat->logprobs[i]);
         answers[i] = (struct chat_answer){
-            .content = buf_str(&chat->contents[i]),
-            .finish_reason = finish_name(chat->finishes[i]),
+            .parts = &chat->deltas[i],
+            .reasons = chat_reasons(chat),
+            .finish_reason = finish_name(chat, i),
             .ids = {chat->request.return_token_ids ? ids->ids : NULL, ids->count},
+            .logprobs = logprobs_of(&readers[i], &chat->logprobs[i]),
         };
     }
     struct buf body;

@@ -16,7 +16,8 @@ static enum status build_prompts(struct chat *chat, const struct pictures *pictu
         .messages = request->messages,
         .tools = request->tools,
         .options = {.add_generation_prompt = request->add_generation_prompt,
-                    .add_vision_id = request->add_vision_id},
+                    .add_vision_id = request->add_vision_id,
+                    .no_thinking = request->no_thinking},
         .pictures = pictures->images,
         .picture_count = request->image_count,
         .videos = pictures->videos,
@@ -81,9 +82,44 @@ static void prepare_prompts(struct chat *chat)
     pictures_release(&pictures);
 }
 
+static enum status check_id(const struct model *model, const char *field, int32_t id,
+                            struct reason *why)
+{
+    const uint32_t size = model->config.text.vocab_size;
+    if ((uint32_t)id < size)
+        return STATUS_OK;
+    reason_set(why, "invalid_value", "%s names %d; the tokens of this model are 0 to %u.",
+               "%s 中的 %d 超出范围；该模型的 token 为 0 到 %u。", field, id, size - 1);
+    reason_subject(why, "%s", field);
+    return STATUS_INVALID;
+}
+
+static enum status check_ids(const struct model *model, const char *field, struct chat_ids ids,
+                             struct reason *why)
+{
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < ids.count && status == STATUS_OK; i++)
+        status = check_id(model, field, ids.ids[i], why);
+    return status;
+}
+
+static enum status check_tokens(const struct chat *chat, struct reason *why)
+{
+    const struct chat_request *request = &chat->request;
+    const struct model *model = chat->service->model;
+    enum status status = check_ids(model, "stop_token_ids", request->stop_ids, why);
+    if (status == STATUS_OK)
+        status = check_ids(model, "allowed_token_ids", request->allowed, why);
+    for (uint32_t i = 0; i < request->bias_count && status == STATUS_OK; i++)
+        status = check_id(model, "logit_bias", request->biases[i].id, why);
+    return status;
+}
+
 void chat_prepare(struct chat *chat)
 {
-    chat->prepared = prepare_grammar(chat);
+    chat->prepared = check_tokens(chat, &chat->why);
+    if (chat->prepared == STATUS_OK)
+        chat->prepared = prepare_grammar(chat);
     if (chat->prepared == STATUS_OK)
         prepare_prompts(chat);
 }

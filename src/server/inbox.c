@@ -29,6 +29,7 @@ void news_release(struct news *news)
 {
     buf_release(&news->text);
     token_list_release(&news->ids);
+    logprob_list_release(&news->logprobs);
 }
 
 void choice_init(struct choice *choice, struct chat *chat, struct inbox *inbox, uint32_t index,
@@ -45,8 +46,8 @@ void choice_release(struct choice *choice)
 
 static void add_ids(struct news *news, const int32_t *ids, size_t count)
 {
-    for (size_t i = 0; i < count && !news->ids_failed; i++)
-        news->ids_failed = token_list_add(&news->ids, ids[i], NULL) != STATUS_OK;
+    for (size_t i = 0; i < count && !news->failed; i++)
+        news->failed = token_list_add(&news->ids, ids[i], NULL) != STATUS_OK;
 }
 
 static void add_event(struct choice *choice, const struct engine_event *event)
@@ -60,9 +61,13 @@ static void add_event(struct choice *choice, const struct engine_event *event)
     buf_add_str(&news->text, event->text);
     if (choice->wants_ids)
         add_ids(news, event->ids, event->id_count);
+    if (choice->logprob_row > 0 && event->logprobs && !news->failed)
+        news->failed = logprob_list_add(&news->logprobs, event->logprobs, choice->logprob_row,
+                                        NULL) != STATUS_OK;
     news->prompt_tokens = event->prompt_tokens;
     news->output_tokens = event->output_tokens;
     news->cached_tokens = event->cached_tokens;
+    news->reasoning_tokens = event->reasoning_tokens;
     news->finish = event->finish;
     if (event->finish == FINISH_FAILED)
         news->why = *event->why;
@@ -92,8 +97,8 @@ struct choice *inbox_take(struct inbox *inbox, struct news *out)
         choice->ready = false;
         const struct news taken = choice->news;
         buf_clear(&out->text);
-        out->ids.count = 0;
-        choice->news = (struct news){.text = out->text, .ids = out->ids};
+        out->ids.count = out->logprobs.count = 0;
+        choice->news = (struct news){.text = out->text, .ids = out->ids, .logprobs = out->logprobs};
         choice->news.text.max = taken.text.max; /* the memory moves, the bound stays */
         *out = taken;
     }

@@ -15,10 +15,11 @@ struct chat;
 struct news {
     struct buf text;
     struct token_list ids;
-    bool ids_failed; /* no memory for them */
+    struct logprob_list logprobs; /* rows of the choice's length, one for each id */
+    bool failed;                  /* no memory for ids or rows */
     enum finish_reason finish;
     struct reason why; /* FINISH_FAILED */
-    uint32_t prompt_tokens, output_tokens, cached_tokens;
+    uint32_t prompt_tokens, output_tokens, cached_tokens, reasoning_tokens;
     int64_t first_ns, last_ns; /* of this text: libuv's clock */
 };
 
@@ -29,6 +30,7 @@ struct choice {
     struct sequence *sequence;
     bool finished; /* the loop saw its last event */
     bool wants_ids;
+    uint32_t logprob_row; /* items of a row of log-probabilities; 0: none are wanted */
 
     /* Under the inbox' lock. */
     struct news news;

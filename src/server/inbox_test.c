@@ -105,6 +105,35 @@ static void test_ids_only_if_wanted(void **state)
     end(&f);
 }
 
+/* A row for each token, and none for those who do not want any. */
+static void test_logprobs_only_if_wanted(void **state)
+{
+    (void)state;
+    for (uint32_t row = 0; row <= 3; row += 3) {
+        struct fixture f;
+        begin(&f, on_ready, &f);
+        struct choice choice;
+        choice_init(&choice, NULL, &f.inbox, 0, false, 1000);
+        choice.logprob_row = row;
+        for (int32_t id = 0; id < 4; id++) {
+            const struct token_logprob logprobs[] = {{id, -1}, {7, -0.5f}, {-1, 0}};
+            const struct engine_event event = {
+                .ids = &id, .id_count = 1, .logprobs = logprobs, .reasoning_tokens = (uint32_t)id};
+            choice_on_event(&choice, &event);
+            if (id != 2) /* the third comes together with the fourth */
+                assert_non_null(inbox_take(&f.inbox, &f.news));
+            assert_int_equal(f.news.logprobs.count, id == 3 ? 2 * row : row);
+        }
+        assert_int_equal(f.news.reasoning_tokens, 3);
+        for (uint32_t i = 0; i < 2 && row > 0; i++) {
+            assert_int_equal(f.news.logprobs.items[i * row].id, 2 + i);
+            assert_int_equal(f.news.logprobs.items[i * row + 1].id, 7);
+        }
+        choice_release(&choice);
+        end(&f);
+    }
+}
+
 static void test_failure_brings_its_reason(void **state)
 {
     (void)state;
@@ -221,9 +250,13 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_news_are_joined),    cmocka_unit_test(test_news_are_taken_once),
-        cmocka_unit_test(test_ids_only_if_wanted), cmocka_unit_test(test_failure_brings_its_reason),
-        cmocka_unit_test(test_text_is_bounded),    cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_news_are_joined),
+        cmocka_unit_test(test_news_are_taken_once),
+        cmocka_unit_test(test_ids_only_if_wanted),
+        cmocka_unit_test(test_logprobs_only_if_wanted),
+        cmocka_unit_test(test_failure_brings_its_reason),
+        cmocka_unit_test(test_text_is_bounded),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,16 +29,10 @@ def schema_format(schema, **fields):
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **fields}}
 
 
-def calls_of(text):
-    """The calls in the text of an answer."""
-    calls = []
-    for piece in text.split("\n<tool_call>\n" if "\n<tool_call>" in text else "<tool_call>\n"):
-        piece = piece.removeprefix("<tool_call>\n")
-        if piece:
-            body, end = piece.split("\n</tool_call>")
-            assert end == "", piece
-            calls.append(json.loads(body))
-    return calls
+def calls_of(reply):
+    """Names and arguments of the calls of an answer."""
+    return [(call["function"]["name"], json.loads(call["function"]["arguments"]))
+            for call in reply.json()["choices"][0]["message"].get("tool_calls", [])]
 
 
 class Structured(Scenario):
@@ -121,28 +115,27 @@ class Calls(Scenario):
                                      max_tokens=250)
             if reply.json()["choices"][0]["finish_reason"] == "length":
                 continue  # get_time takes any arguments
-            call, = calls_of(reply.text())
-            self.assertIn(call["name"], ("get_weather", "get_time"))
-            if call["name"] == "get_weather":
-                self.assertIn(call["arguments"], ({"city": "Oslo"}, {"city": "Rome"}))
+            (name, arguments), = calls_of(reply)
+            self.assertIn(name, ("get_weather", "get_time"))
+            if name == "get_weather":
+                self.assertIn(arguments, ({"city": "Oslo"}, {"city": "Rome"}))
 
     def test_named(self):
         reply = self.server.chat(
             messages=[user("hello")], tools=[CLOCK, WEATHER], max_tokens=200,
             tool_choice={"type": "function", "function": {"name": "get_weather"}})
-        call, = calls_of(reply.text())
-        self.assertEqual(call["name"], "get_weather")
-        self.assertIn(call["arguments"], ({"city": "Oslo"}, {"city": "Rome"}))
+        (name, arguments), = calls_of(reply)
+        self.assertEqual(name, "get_weather")
+        self.assertIn(arguments, ({"city": "Oslo"}, {"city": "Rome"}))
 
     def test_call_or_answer(self):
         reply = self.server.chat("hello", tools=[WEATHER], max_tokens=800,
                                  response_format=schema_format(PERSON))
-        text = reply.text()
-        if text.startswith("<tool_call>"):
-            for call in calls_of(text):
-                self.assertEqual(call["name"], "get_weather")
-        else:
-            json.loads(text)
+        calls = calls_of(reply)
+        for name, _ in calls:
+            self.assertEqual(name, "get_weather")
+        if not calls:
+            json.loads(reply.text())
 
 
 if __name__ == "__main__":
