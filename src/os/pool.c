@@ -16,18 +16,18 @@ enum {
     SPINS = 2000,
 };
 
-/* Life of a job: the caller writes `job`, sets next and running, then increments `generation`
- * (release). Workers that see the new generation (acquire) take chunks; each decrements `running`
- * when it finds no more. Nobody touches `next` once running is 0. */
+/* Life of a job: the caller writes `job` and `unfinished`, then sets `left` to the number of chunks
+ * (release). Whoever takes a chunk decrements `left` (acquire) and may read `job` until it has
+ * decremented `unfinished`; when that is 0 the job is done. So a job waits for the chunks that were
+ * taken, never for a worker that has not come yet: the system may have no core for it. */
 struct pool {
     struct job {
         pool_fn *fn;
         void *arg;
         size_t count, grain, chunks;
     } job;
-    alignas(CACHE_LINE) atomic_uint generation;
-    alignas(CACHE_LINE) atomic_size_t next; /* chunk to take */
-    alignas(CACHE_LINE) atomic_int running; /* workers that have not finished the job */
+    alignas(CACHE_LINE) atomic_size_t left;       /* chunks to take */
+    alignas(CACHE_LINE) atomic_size_t unfinished; /* chunks that are not done */
     alignas(CACHE_LINE) pthread_mutex_t mutex;
     pthread_cond_t work, done;
     atomic_int sleeping;      /* workers that wait for `work` */
@@ -51,40 +51,60 @@ static inline void spin_pause(void)
 #endif
 }
 
-static void take_chunks(struct pool *pool, int thread)
+/* Takes a chunk of the job there is now; 0: none is left, else its number from the end. */
+static size_t take_chunk(struct pool *pool)
 {
-    const struct job job = pool->job;
-    for (;;) {
-        const size_t chunk = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (chunk >= job.chunks)
-            return;
-        const size_t begin = chunk * job.grain;
-        const size_t left = job.count - begin;
-        job.fn(job.arg, begin, begin + (left < job.grain ? left : job.grain), thread);
+    size_t left = atomic_load_explicit(&pool->left, memory_order_relaxed);
+    while (left > 0 &&
+           !atomic_compare_exchange_weak_explicit(&pool->left, &left, left - 1,
+                                                  memory_order_acquire, memory_order_relaxed))
+        continue;
+    return left;
+}
+
+static void finish_chunk(struct pool *pool)
+{
+    if (atomic_fetch_sub(&pool->unfinished, 1) != 1 || !atomic_load(&pool->caller_waits))
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_signal(&pool->done);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void run_chunks(struct pool *pool, int thread)
+{
+    for (size_t left; (left = take_chunk(pool)) > 0;) {
+        const struct job *job = &pool->job;
+        const size_t begin = (job->chunks - left) * job->grain, rest = job->count - begin;
+        job->fn(job->arg, begin, begin + (rest < job->grain ? rest : job->grain), thread);
+        finish_chunk(pool);
     }
 }
 
-/* Returns once the generation is no longer `seen`. */
-static void wait_for_work(struct pool *pool, unsigned seen)
+static bool has_work(struct pool *pool)
+{
+    return atomic_load(&pool->left) > 0 || atomic_load(&pool->stop);
+}
+
+static void wait_for_work(struct pool *pool)
 {
     for (int i = 0; i < pool->spins; i++) {
-        if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen)
+        if (has_work(pool))
             return;
         spin_pause();
     }
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->sleeping, 1);
-    while (atomic_load(&pool->generation) == seen)
+    while (!has_work(pool))
         pthread_cond_wait(&pool->work, &pool->mutex);
     atomic_fetch_sub(&pool->sleeping, 1);
     pthread_mutex_unlock(&pool->mutex);
 }
 
-/* The generation and the counter of sleepers are both sequentially consistent: either the caller
- * sees the sleeper, or the sleeper sees the new generation. */
-static void start_generation(struct pool *pool)
+/* What there is to see and the counter of sleepers are both sequentially consistent: either the
+ * caller sees the sleeper, or the sleeper sees the work. */
+static void wake_workers(struct pool *pool)
 {
-    atomic_fetch_add(&pool->generation, 1);
     if (atomic_load(&pool->sleeping) == 0)
         return;
     pthread_mutex_lock(&pool->mutex);
@@ -92,25 +112,16 @@ static void start_generation(struct pool *pool)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static void finish_worker(struct pool *pool)
-{
-    if (atomic_fetch_sub(&pool->running, 1) != 1 || !atomic_load(&pool->caller_waits))
-        return;
-    pthread_mutex_lock(&pool->mutex);
-    pthread_cond_signal(&pool->done);
-    pthread_mutex_unlock(&pool->mutex);
-}
-
-static void wait_for_workers(struct pool *pool)
+static void wait_for_chunks(struct pool *pool)
 {
     for (int i = 0; i < pool->spins; i++) {
-        if (atomic_load_explicit(&pool->running, memory_order_acquire) == 0)
+        if (atomic_load_explicit(&pool->unfinished, memory_order_acquire) == 0)
             return;
         spin_pause();
     }
     pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->caller_waits, true);
-    while (atomic_load(&pool->running) != 0)
+    while (atomic_load(&pool->unfinished) != 0)
         pthread_cond_wait(&pool->done, &pool->mutex);
     atomic_store(&pool->caller_waits, false);
     pthread_mutex_unlock(&pool->mutex);
@@ -118,15 +129,12 @@ static void wait_for_workers(struct pool *pool)
 
 static void *worker_main(void *arg)
 {
-    struct worker *worker = arg;
-    struct pool *pool = worker->pool;
-    for (unsigned seen = 0;; seen++) {
-        wait_for_work(pool, seen);
-        if (atomic_load(&pool->stop))
-            return NULL;
-        take_chunks(pool, worker->index);
-        finish_worker(pool);
+    const struct worker *worker = arg;
+    while (!atomic_load(&worker->pool->stop)) {
+        wait_for_work(worker->pool);
+        run_chunks(worker->pool, worker->index);
     }
+    return NULL;
 }
 
 enum status pool_create(int threads, struct pool **out, struct reason *why)
@@ -166,7 +174,7 @@ void pool_destroy(struct pool *pool)
     if (!pool)
         return;
     atomic_store(&pool->stop, true);
-    start_generation(pool);
+    wake_workers(pool);
     for (int i = 0; i < pool->started; i++)
         pthread_join(pool->workers[i].handle, NULL);
     pthread_cond_destroy(&pool->done);
@@ -191,9 +199,9 @@ void pool_run(struct pool *pool, size_t count, size_t grain, pool_fn *fn, void *
         return;
     }
     pool->job = (struct job){fn, arg, count, grain, (count - 1) / grain + 1};
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->running, pool->started, memory_order_relaxed);
-    start_generation(pool);
-    take_chunks(pool, 0);
-    wait_for_workers(pool);
+    atomic_store_explicit(&pool->unfinished, pool->job.chunks, memory_order_relaxed);
+    atomic_store(&pool->left, pool->job.chunks);
+    wake_workers(pool);
+    run_chunks(pool, 0);
+    wait_for_chunks(pool);
 }

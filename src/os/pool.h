@@ -1,8 +1,9 @@
 /* A pool of compute threads that run one job at a time, in chunks.
  *
  * pool_run splits [0, count) into chunks of `grain`; every thread, the caller included, takes the
- * next chunk until none is left (chunk stealing by one atomic counter). Between jobs the workers
- * spin briefly, then sleep. One caller at a time. */
+ * next chunk until none is left (chunk stealing by one atomic counter). A thread that gets no core
+ * meanwhile is not waited for. Between jobs the workers spin briefly, then sleep. One caller at a
+ * time. */
 #pragma once
 
 #include "base/status.h"

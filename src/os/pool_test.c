@@ -1,6 +1,8 @@
 #include "base/test.h"
 #include "os/pool.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -101,12 +103,67 @@ static void comes_and_goes_without_work(void **state)
     pool_destroy(NULL);
 }
 
+static void pause_ms(int ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+static pthread_t worker;
+static atomic_bool has_worker, is_held, is_released;
+
+/* Waits until the worker has come, so that it is known. */
+static void meet(void *arg, size_t begin, size_t end, int thread)
+{
+    (void)arg;
+    (void)begin;
+    (void)end;
+    if (thread > 0) {
+        worker = pthread_self();
+        atomic_store(&has_worker, true);
+    }
+    while (!atomic_load(&has_worker))
+        pause_ms(1);
+}
+
+/* Holds a thread where it is, as a system without a free core does. */
+static void hold(int signal)
+{
+    (void)signal;
+    atomic_store(&is_held, true);
+    for (int ms = 0; ms < 20000 && !atomic_load(&is_released); ms++)
+        pause_ms(1);
+    atomic_store(&is_held, false);
+}
+
+static void does_not_wait_for_a_worker_without_a_core(void **state)
+{
+    (void)state;
+    int numbers[8] = {0};
+    struct pool *pool = NULL;
+    assert_int_equal(pool_create(2, &pool, NULL), STATUS_OK);
+    pool_run(pool, 2, 1, meet, NULL);
+    assert_false(pthread_equal(pthread_self(), worker));
+    struct sigaction action = {.sa_handler = hold};
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    assert_int_equal(pthread_kill(worker, SIGUSR1), 0);
+    while (!atomic_load(&is_held))
+        pause_ms(1);
+    for (int job = 0; job < 100; job++)
+        pool_run(pool, 8, 1, add_one, numbers);
+    assert_true(atomic_load(&is_held));
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(numbers[i], 100);
+    atomic_store(&is_released, true);
+    pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_every_item_once),
         cmocka_unit_test(orders_one_job_after_another),
         cmocka_unit_test(comes_and_goes_without_work),
+        cmocka_unit_test(does_not_wait_for_a_worker_without_a_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
