@@ -26,16 +26,21 @@ static bool find(const struct child_run *run, char *path, size_t size)
     return n > 0 && (size_t)n < size && access(path, X_OK) == 0;
 }
 
-/* Whole characters of a text from outside; what a terminal would take for a command becomes '?'. */
+/* Text from outside: what is no character, or a terminal would take for a command, becomes '?'. */
 static void copy_clean(char *out, size_t size, const char *text, size_t len)
 {
-    len = utf8_valid_prefix(text, len);
-    len = len < size ? len : utf8_floor(text, size - 1);
-    memcpy(out, text, len);
-    out[len] = '\0';
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < ' ' && *c != '\n')
-            *c = *c == '\t' || *c == '\r' ? ' ' : '?';
+    size_t used = 0;
+    for (size_t at = 0; at < len;) {
+        const struct utf8_step step = utf8_decode(text + at, len - at);
+        if (used + step.len >= size)
+            break;
+        if (step.code == UTF8_INVALID || (step.code < ' ' && step.code != '\n'))
+            out[used++] = step.code == '\t' || step.code == '\r' ? ' ' : '?';
+        else
+            used += utf8_encode(step.code, out + used);
+        at += step.len;
+    }
+    out[used] = '\0';
 }
 
 static void first_line(char *out, size_t size, const char *text)

@@ -18,7 +18,7 @@ static struct model_config small_config(void)
     assert_int_equal(synthetic_config("qwen3-vl-2b", &config, NULL), STATUS_OK);
     config.text.vocab_size = 8192;
     config.text.hidden_size = 256;
-    config.text.intermediate_size = 512;
+    config.text.intermediate_size = 544; /* not whole blocks of 256 */
     config.text.layers = 8;
     config.text.heads = 4;
     config.text.kv_heads = 2;

@@ -128,6 +128,7 @@ static struct matrix matrix(struct maker *maker, uint32_t rows, uint32_t cols, e
                             const float *bias)
 {
     struct synthetic *out = maker->out;
+    dtype = quantize_fitting(dtype, cols);
     struct matrix m = {.dtype = dtype, .rows = rows, .cols = cols, .bias = bias};
     const size_t bytes = rows * matrix_row_bytes(&m);
     m.data = out->mapping ? (char *)out->mapping + maker->used : NULL;

@@ -15,7 +15,7 @@ enum {
     PATCH = 16,
 };
 
-static enum dtype fitting(enum dtype type, uint32_t cols)
+enum dtype quantize_fitting(enum dtype type, uint32_t cols)
 {
     if (cols % dtype_info(type)->values == 0)
         return type;
@@ -30,7 +30,7 @@ static struct quantized_tensor *add(struct quantize_plan *plan, enum dtype type,
 {
     struct quantized_tensor *t = &plan->tensors[plan->count++];
     t->from = *from;
-    t->dtype = fitting(type, from->cols);
+    t->dtype = quantize_fitting(type, from->cols);
     t->bytes = from->rows * dtype_bytes(t->dtype, from->cols);
     plan->bytes += t->bytes;
     return t;

@@ -30,6 +30,8 @@ struct quantize_plan {
  * layer are among them. */
 enum dtype quantize_better(enum dtype type);
 bool quantize_keeps_better(uint32_t layer, uint32_t layers);
+/* The type for rows of so many values: the next larger format if they are not whole blocks. */
+enum dtype quantize_fitting(enum dtype type, uint32_t cols);
 
 /* The text model. Vectors are F32. Q4_K and Q5_K mean llama.cpp's mixes Q4_K_M and Q5_K_M; other
  * formats are the same for all matrices. Rows that are not whole blocks take the next larger format
