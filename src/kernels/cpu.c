@@ -24,5 +24,13 @@ void kernels_select(struct kernels *out)
     }
     if (flags & CPU_AVX512_BF16)
         kernels_fill_avx512_bf16(out);
+#elif defined(KERNELS_NEON)
+    const uint32_t flags = cpu_flags();
+    if (flags & CPU_NEON) {
+        kernels_fill_neon(out);
+        kernels_fill_neon_integer(out);
+    }
+    if (flags & CPU_NEON_DOTPROD)
+        kernels_fill_neon_dotprod(out);
 #endif
 }

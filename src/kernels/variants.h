@@ -4,6 +4,9 @@
 #include "kernels/kernels.h"
 
 void kernels_fill_c(struct kernels *kernels);
+void kernels_fill_neon(struct kernels *kernels);
+void kernels_fill_neon_integer(struct kernels *kernels);
+void kernels_fill_neon_dotprod(struct kernels *kernels);
 void kernels_fill_avx2(struct kernels *kernels);
 void kernels_fill_avx2_integer(struct kernels *kernels);
 void kernels_fill_avx2_strips(struct kernels *kernels);

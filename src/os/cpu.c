@@ -46,9 +46,12 @@ static uint32_t detect(void)
     return flags;
 }
 #elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+/* NEON is part of the base instruction set. */
 static uint32_t detect(void)
 {
-    return CPU_NEON; /* part of the base instruction set */
+    return CPU_NEON | (getauxval(AT_HWCAP) & HWCAP_ASIMDDP ? CPU_NEON_DOTPROD : 0);
 }
 #else
 static uint32_t detect(void)
@@ -65,7 +68,7 @@ static const struct level {
     {"c", 0, 0},
     {"avx2", CPU_AVX2, CPU_AVX2},
     {"avx512", CPU_AVX512, CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_BF16},
-    {"neon", CPU_NEON, CPU_NEON},
+    {"neon", CPU_NEON, CPU_NEON | CPU_NEON_DOTPROD},
     {"auto", 0, UINT32_MAX},
 };
 
@@ -123,6 +126,7 @@ const char *cpu_flag_name(enum cpu_flag flag)
     case CPU_AVX512_VNNI: return "avx512_vnni";
     case CPU_AVX512_BF16: return "avx512_bf16";
     case CPU_NEON: return "neon";
+    case CPU_NEON_DOTPROD: return "neon_dotprod";
     }
     return "";
 }

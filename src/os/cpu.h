@@ -14,6 +14,7 @@ enum cpu_flag {
     CPU_AVX512_VNNI = 1 << 2,
     CPU_AVX512_BF16 = 1 << 3,
     CPU_NEON = 1 << 4,
+    CPU_NEON_DOTPROD = 1 << 5, /* sdot */
 };
 
 /* Flags of this processor, after the mask. Reads QVL_CPU at the first call. */
