@@ -58,6 +58,8 @@ static enum status load(struct bench *b, int threads, struct reason *why)
         snprintf(b->out->name, sizeof b->out->name, "%s %s", plan->shape, plan->type);
     }
     b->out->load_ms = ms_since(start);
+    if (b->loaded && status == STATUS_OK)
+        model_settle(b->loaded);
     return status;
 }
 

@@ -67,9 +67,8 @@ static void every_type_generates_a_token(void **state)
 enum { VOCAB = 1600, TOKENS_MAX = 64 };
 
 /* The logits after one text. */
-static void logits_of(const char *path, const struct model_options *options, float out[VOCAB])
+static void logits_of_model(const struct model *model, float out[VOCAB])
 {
-    struct model *model;
     struct compute *compute;
     struct kv_cache *cache;
     struct decoder *decoder;
@@ -79,9 +78,8 @@ static void logits_of(const char *path, const struct model_options *options, flo
     struct kv_pages pages = {.list = list, .cap = ARRAY_LEN(list)};
     const struct compute_limits limits = {.max_rows = TOKENS_MAX, .max_cols = 4096};
     const struct decoder_limits batch = {.rows = TOKENS_MAX, .logits_rows = 1};
-    assert_false(model_load(path, options, &model, NULL) ||
-                 compute_create(2, limits, &compute, NULL));
-    compute_set_exact(compute, options->exact);
+    assert_false(compute_create(2, limits, &compute, NULL));
+    compute_set_exact(compute, model->exact);
     const struct text_config *config = &model->config.text;
     assert_false(kv_cache_create(config, KV_F32, ARRAY_LEN(list), &cache, NULL));
     assert_false(decoder_create(model, compute, cache, batch, &decoder, NULL));
@@ -100,6 +98,13 @@ static void logits_of(const char *path, const struct model_options *options, flo
     decoder_destroy(decoder);
     kv_cache_destroy(cache);
     compute_destroy(compute);
+}
+
+static void logits_of(const char *path, const struct model_options *options, float out[VOCAB])
+{
+    struct model *model;
+    assert_false(model_load(path, options, &model, NULL));
+    logits_of_model(model, out);
     model_destroy(model);
 }
 
@@ -170,6 +175,28 @@ static void loading_can_quantize(void **state)
         logits_of(source, &from, got);
         if (memcmp(wanted, got, sizeof got) != 0)
             fail_msg("%s to %s: other logits", name, dtype_info(*type)->name);
+    }
+}
+
+/* A model that is still being packed answers as one that is packed, and may be destroyed. */
+static void packing_goes_on_behind(void **state)
+{
+    (void)state;
+    char source[640], mmproj[640];
+    snprintf(source, sizeof source, "%s/gguf/tiny-c-Q4_K.gguf", f.source);
+    snprintf(mmproj, sizeof mmproj, "%s/gguf/mmproj-F16.gguf", f.source);
+    const struct model_options options = {.mmproj = mmproj};
+    float first[VOCAB], settled[VOCAB];
+    for (int i = 0; i < 10; i++) {
+        struct model *model, *other;
+        assert_false(model_load(source, &options, &model, NULL));
+        logits_of_model(model, first);
+        model_settle(model);
+        logits_of_model(model, settled);
+        assert_memory_equal(first, settled, sizeof first);
+        model_destroy(model);
+        assert_false(model_load(source, &options, &other, NULL));
+        model_destroy(other);
     }
 }
 
@@ -347,6 +374,7 @@ int main(void)
         cmocka_unit_test(every_type_generates_a_token),
         cmocka_unit_test(logits_stay_near),
         cmocka_unit_test(loading_can_quantize),
+        cmocka_unit_test(packing_goes_on_behind),
         cmocka_unit_test(loading_tells_sizes),
         cmocka_unit_test(quantizing_to_more_bits_is_refused),
         cmocka_unit_test(json_has_every_tensor),

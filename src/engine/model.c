@@ -7,11 +7,13 @@
 #include "os/cpu.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { PAGE_BYTES = 4096, PROGRESS_BYTES = 32 << 20 };
+enum { PAGE_BYTES = 4096, TOUCH_BYTES = 4 << 20, PROGRESS_BYTES = 32 << 20 };
 
 struct readying {
     const struct model_options *options;
+    bool tiles;                     /* for the integer kernels */
     uint64_t done, reported, total; /* bytes */
 };
 
@@ -27,19 +29,6 @@ static void advance(struct readying *r, uint64_t done)
 static void on_packed(void *arg, uint64_t done_bytes)
 {
     advance(arg, done_bytes);
-}
-
-static enum status pack(struct model *model, const struct packing_options *options,
-                        struct reason *why)
-{
-    struct pool *pool;
-    enum status status = pool_create(cpu_usable_cores(), &pool, why);
-    if (status != STATUS_OK)
-        return status;
-    status = packing_create(&model->weights, model->config.text.layers, options, pool,
-                            &model->packing, why);
-    pool_destroy(pool);
-    return status;
 }
 
 /* The first type with which the weights are small enough; NULL: none is, or there is no need. */
@@ -63,49 +52,96 @@ static enum status find_fitting(const struct model *model, uint64_t fit_bytes,
     return STATUS_OK;
 }
 
-static enum status transform(struct model *model, struct readying *r, struct reason *why)
+static enum status quantize_to(struct model *model, enum dtype type, struct readying *r,
+                               struct pool *pool, struct reason *why)
 {
-    struct kernels kernels;
-    kernels_select(&kernels);
-    struct packing_options options = {
-        .tiles = kernels.integer && !model->exact, .progress = on_packed, .arg = r};
-    const enum dtype *type = r->options->quantize;
-    enum status status = STATUS_OK;
-    if (!type)
-        status = find_fitting(model, r->options->fit_bytes, &type, why);
-    if (status != STATUS_OK || (!type && !options.tiles))
-        return status;
-    struct quantize_plan plan = {0};
-    if (type)
-        status = quantize_plan_text(model, *type, &plan, why);
-    if (status == STATUS_OK)
-        status = quantize_plan_check(&plan, why);
+    struct packing_options options = {.tiles = r->tiles, .progress = on_packed, .arg = r};
+    struct quantize_plan plan;
+    enum status status = quantize_plan_text(model, type, &plan, why);
     options.plan = &plan;
     if (status == STATUS_OK)
-        status = pack(model, &options, why);
+        status = quantize_plan_check(&plan, why);
+    if (status == STATUS_OK)
+        status = packing_create(&model->weights, model->config.text.layers, &options, pool,
+                                &model->packing, why);
     quantize_plan_release(&plan);
-    model->quantized = type ? dtype_info(*type)->name : NULL;
+    model->quantized = dtype_info(type)->name;
     return status;
 }
 
-static bool is_packed(const struct model *model, const void *data)
+/* One tensor's pages. */
+struct pages {
+    const unsigned char *begin, *end;
+};
+
+/* Reads the file; where the system cannot be asked to, by reading one byte of every page. */
+static void touch(void *arg, size_t begin, size_t end, int thread)
 {
-    return model->packing && packing_has(model->packing, data);
+    (void)thread;
+    const struct pages *pages = arg;
+    const unsigned char *from = pages->begin + begin * TOUCH_BYTES;
+    const unsigned char *to = pages->begin + end * TOUCH_BYTES;
+    to = to < pages->end ? to : pages->end;
+#ifdef MADV_POPULATE_READ
+    if (madvise((void *)(uintptr_t)from, (size_t)(to - from), MADV_POPULATE_READ) == 0)
+        return;
+#endif
+    volatile unsigned char sink = 0;
+    for (; from < to; from += PAGE_BYTES)
+        sink = (unsigned char)(sink + *from);
 }
 
-/* Reads one byte of every page, so that the file is in memory before the first request. */
-static void touch_weights(const struct model *model, struct readying *r)
+/* So that the file is in memory before the first request. */
+static void touch_weights(const struct model *model, struct readying *r, struct pool *pool)
 {
-    volatile unsigned char sink = 0;
     for (size_t i = 0; i < checkpoint_count(model->checkpoint); i++) {
         const struct tensor *tensor = checkpoint_at(model->checkpoint, i);
-        const unsigned char *bytes = tensor->data;
-        if (is_packed(model, bytes))
+        if (model->packing && packing_has(model->packing, tensor->data))
             continue;
-        for (uint64_t at = 0; at < tensor->bytes; at += PAGE_BYTES)
-            sink = (unsigned char)(sink + bytes[at]);
+        const uintptr_t data = (uintptr_t)tensor->data, page = data / PAGE_BYTES * PAGE_BYTES;
+        struct pages pages = {(const unsigned char *)page,
+                              (const unsigned char *)data + tensor->bytes};
+        const size_t bytes = (size_t)(pages.end - pages.begin);
+        pool_run(pool, (bytes + TOUCH_BYTES - 1) / TOUCH_BYTES, 1, touch, &pages);
         advance(r, r->done + tensor->bytes);
     }
+}
+
+/* Takes over the pool. */
+static enum status pack_in_background(struct model *model, struct pool *pool, struct reason *why)
+{
+    const struct packing_options options = {.tiles = true, .background = true};
+    const enum status status = packing_create(&model->weights, model->config.text.layers, &options,
+                                              pool, &model->packing, why);
+    if (status != STATUS_OK)
+        pool_destroy(pool);
+    return status;
+}
+
+/* What is not quantised is read first, and then packed: the file's pages are in memory anyway. */
+static enum status make_ready(struct model *model, struct readying *r, struct reason *why)
+{
+    struct kernels kernels;
+    kernels_select(&kernels);
+    r->tiles = kernels.integer && !model->exact;
+    r->total = checkpoint_bytes(model->checkpoint);
+    const enum dtype *type = r->options->quantize;
+    struct pool *pool;
+    enum status status = pool_create(cpu_usable_cores(), &pool, why);
+    if (status != STATUS_OK)
+        return status;
+    if (!type)
+        status = find_fitting(model, r->options->fit_bytes, &type, why);
+    if (status == STATUS_OK && type)
+        status = quantize_to(model, *type, r, pool, why);
+    if (status == STATUS_OK) {
+        touch_weights(model, r, pool);
+        advance(r, r->total);
+    }
+    if (status == STATUS_OK && r->tiles && !type)
+        return pack_in_background(model, pool, why);
+    pool_destroy(pool);
+    return status;
 }
 
 /* The heads must have a size that the kernels take. */
@@ -139,17 +175,20 @@ enum status model_load(const char *path, const struct model_options *options, st
         if (readying.options->yarn_factor > 0)
             yarn_stretch(&model->config.text, readying.options->yarn_factor);
         model->exact = readying.options->exact;
-        readying.total = checkpoint_bytes(model->checkpoint);
-        status = transform(model, &readying, why);
+        status = make_ready(model, &readying, why);
     }
     if (status != STATUS_OK) {
         model_destroy(model);
         return status;
     }
-    touch_weights(model, &readying);
-    advance(&readying, readying.total);
     *out = model;
     return STATUS_OK;
+}
+
+void model_settle(struct model *model)
+{
+    if (model->packing)
+        packing_finish(model->packing);
 }
 
 uint64_t model_bytes(const struct model *model)

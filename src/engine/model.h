@@ -19,12 +19,16 @@ struct model_options {
 };
 
 /* As model_open, and makes the weights ready: matrices are quantised as quantize_file.h would, if
- * that is asked for; block-quantised ones are packed for the integer kernels, if the processor has
- * them; and every other weight page is touched, so that the first token is not slow. `options` may
- * be NULL. Codes: those of model_open; bad_config too if the engine cannot run heads of that size;
- * invalid_value (quantize_plan_check); memory_full. */
+ * that is asked for, and every other page of the file is read, so that the first token is not slow.
+ * Then, if the processor has integer kernels, block-quantised matrices are packed for them in the
+ * background: until that is done, products are slower. `options` may be NULL. Codes: those of
+ * model_open; bad_config too if the engine cannot run heads of that size; invalid_value
+ * (quantize_plan_check); memory_full. */
 MUST_CHECK enum status model_load(const char *path, const struct model_options *options,
                                   struct model **out, struct reason *why);
+
+/* Waits until what is done in the background is done. Only the thread that destroys the model. */
+void model_settle(struct model *model);
 
 /* Bytes of the weights as they are now. */
 uint64_t model_bytes(const struct model *model);

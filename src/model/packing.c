@@ -4,6 +4,8 @@
 #include "model/quantize.h"
 #include "model/quantize_plan.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@ enum { LAYER_MATRICES = 7, OTHER_MATRICES = 2, STRETCH_BYTES = 32 << 20 };
 /* A matrix that gets new memory: tiles, or rows as in a file. */
 struct part {
     struct matrix *matrix; /* of the weights */
+    struct matrix *tied;   /* the same matrix in another role, or NULL */
     struct matrix source;  /* as the checkpoint has it */
     enum dtype dtype;      /* to be */
     bool tiled;
@@ -23,7 +26,16 @@ struct part {
 struct packing {
     struct part *parts;
     size_t count;
-    uint64_t bytes, source_bytes;
+    char *scratch; /* see stretch */
+    size_t scratch_bytes;
+    struct pool *pool;
+    struct kernels kernels;
+    packing_progress_fn *progress;
+    void *arg;
+    uint64_t done_bytes; /* of the checkpoint */
+    bool running;        /* the thread of the background, which is to be joined */
+    pthread_t thread;
+    atomic_bool stopping;
 };
 
 /* What the threads work on: strips of one part from `first` on. */
@@ -124,10 +136,13 @@ static void consider(struct packing *packing, const struct packing_options *opti
     packing->parts[packing->count++] = part;
 }
 
+/* In the order of their use. */
 static void choose(struct packing *packing, struct weights *weights, uint32_t layers,
                    const struct packing_options *options)
 {
     const bool tied = weights->head.data == weights->embed.data;
+    if (!tied)
+        consider(packing, options, &weights->embed, true);
     for (uint32_t i = 0; i < layers; i++) {
         struct text_layer *l = &weights->layers[i];
         struct matrix *const matrices[LAYER_MATRICES] = {&l->q,    &l->k,  &l->v,   &l->o,
@@ -135,29 +150,31 @@ static void choose(struct packing *packing, struct weights *weights, uint32_t la
         for (size_t m = 0; m < LAYER_MATRICES; m++)
             consider(packing, options, matrices[m], false);
     }
-    if (!tied)
-        consider(packing, options, &weights->embed, true);
+    const size_t before = packing->count;
     consider(packing, options, &weights->head, false);
+    if (tied && packing->count > before)
+        packing->parts[before].tied = &weights->embed;
 }
 
-static void make_part(struct packing *packing, struct stretch *s, struct pool *pool,
-                      const struct packing_options *options)
+/* False if it was stopped. */
+static bool make_part(struct packing *packing, const struct part *part)
 {
-    const struct matrix *from = &s->part->source;
+    const struct matrix *from = &part->source;
     const size_t strip_bytes = TILE_ROWS * matrix_row_bytes(from), strips = strips_of(from);
     const size_t at_once = STRETCH_BYTES / strip_bytes + 1;
     const size_t bytes = from->rows * matrix_row_bytes(from);
-    for (s->first = 0; s->first < strips; s->first += at_once) {
-        const size_t n = strips - s->first < at_once ? strips - s->first : at_once;
-        pool_run(pool, n, 8, make_strips, s);
-        const size_t begin = s->first * strip_bytes, rest = bytes - begin;
+    struct stretch s = {&packing->kernels, part, 0, packing->scratch, packing->scratch_bytes};
+    for (; s.first < strips && !atomic_load(&packing->stopping); s.first += at_once) {
+        const size_t n = strips - s.first < at_once ? strips - s.first : at_once;
+        pool_run(packing->pool, n, 8, make_strips, &s);
+        const size_t begin = s.first * strip_bytes, rest = bytes - begin;
         const size_t done = n * strip_bytes < rest ? n * strip_bytes : rest;
         give_back((const char *)from->data + begin, done);
-        packing->source_bytes += done;
-        if (options->progress)
-            options->progress(options->arg, packing->source_bytes);
+        packing->done_bytes += done;
+        if (packing->progress)
+            packing->progress(packing->arg, packing->done_bytes);
     }
-    packing->bytes += s->part->bytes;
+    return s.first >= strips;
 }
 
 static size_t scratch_of(const struct packing *packing)
@@ -171,26 +188,20 @@ static size_t scratch_of(const struct packing *packing)
     return (most + 63) / 64 * 64;
 }
 
-static enum status make_all(struct packing *packing, struct pool *pool,
-                            const struct packing_options *options, struct reason *why)
+static enum status take_all_memory(struct packing *packing, struct reason *why)
 {
-    struct kernels kernels;
-    kernels_select(&kernels);
-    struct stretch s = {.kernels = &kernels, .scratch_bytes = scratch_of(packing)};
-    const size_t scratch = (size_t)pool_threads(pool) * s.scratch_bytes;
-    s.scratch = malloc(scratch + 1);
-    enum status status = s.scratch ? STATUS_OK : reason_no_memory(why, scratch);
-    for (size_t i = 0; i < packing->count && !status; i++) {
+    packing->scratch_bytes = scratch_of(packing);
+    const size_t scratch = (size_t)pool_threads(packing->pool) * packing->scratch_bytes;
+    packing->scratch = malloc(scratch + 1);
+    if (!packing->scratch)
+        return reason_no_memory(why, scratch);
+    for (size_t i = 0; i < packing->count; i++) {
         struct part *part = &packing->parts[i];
         part->memory = take_memory(part->bytes);
         if (!part->memory)
-            status = reason_no_memory(why, part->bytes);
-        s.part = part;
-        if (!status)
-            make_part(packing, &s, pool, options);
+            return reason_no_memory(why, part->bytes);
     }
-    free(s.scratch);
-    return status;
+    return STATUS_OK;
 }
 
 static void replace(const struct part *part)
@@ -202,15 +213,45 @@ static void replace(const struct part *part)
     w->data = !part->tiled ? part->memory : same ? w->data : NULL;
     w->scales = same ? w->scales : NULL;
     w->dtype = part->dtype;
+    if (part->tied)
+        *part->tied = *w;
 }
 
-static void replace_all(const struct packing *packing, struct weights *weights)
+static void make_all(struct packing *packing)
 {
-    const bool tied = weights->head.data == weights->embed.data;
+    for (size_t i = 0; i < packing->count; i++)
+        (void)make_part(packing, &packing->parts[i]);
     for (size_t i = 0; i < packing->count; i++)
         replace(&packing->parts[i]);
-    if (tied)
-        weights->embed = weights->head;
+}
+
+/* Products that did not find the tiles may have brought pages back. */
+static void *run(void *arg)
+{
+    struct packing *packing = arg;
+    for (size_t i = 0; i < packing->count; i++) {
+        const struct part *part = &packing->parts[i];
+        if (!make_part(packing, part))
+            break;
+        tile_publish(part->matrix, part->memory);
+        if (part->tied)
+            tile_publish(part->tied, part->memory);
+        give_back(part->source.data, part->source.rows * matrix_row_bytes(&part->source));
+    }
+    pool_destroy(packing->pool);
+    return NULL;
+}
+
+static enum status begin(struct packing *packing, struct reason *why)
+{
+    for (size_t i = 0; i < packing->count; i++)
+        packing->parts[i].matrix->tiled = true;
+    packing->running = pthread_create(&packing->thread, NULL, run, packing) == 0;
+    if (packing->running)
+        return STATUS_OK;
+    for (size_t i = 0; i < packing->count; i++)
+        packing->parts[i].matrix->tiled = false;
+    return reason_no_memory(why, sizeof *packing);
 }
 
 enum status packing_create(struct weights *weights, uint32_t layers,
@@ -226,24 +267,40 @@ enum status packing_create(struct weights *weights, uint32_t layers,
         return reason_no_memory(why, most * sizeof *parts);
     }
     packing->parts = parts;
+    packing->pool = pool;
+    packing->progress = options->background ? NULL : options->progress;
+    packing->arg = options->arg;
+    kernels_select(&packing->kernels);
     choose(packing, weights, layers, options);
-    const enum status status = make_all(packing, pool, options, why);
-    if (status != STATUS_OK) {
+    enum status status = take_all_memory(packing, why);
+    if (status == STATUS_OK && options->background)
+        status = begin(packing, why);
+    else if (status == STATUS_OK)
+        make_all(packing);
+    if (status == STATUS_OK)
+        *out = packing;
+    else
         packing_destroy(packing);
-        return status;
-    }
-    replace_all(packing, weights);
-    *out = packing;
-    return STATUS_OK;
+    return status;
+}
+
+void packing_finish(struct packing *packing)
+{
+    if (packing->running)
+        pthread_join(packing->thread, NULL);
+    packing->running = false;
 }
 
 void packing_destroy(struct packing *packing)
 {
     if (!packing)
         return;
+    atomic_store(&packing->stopping, true);
+    packing_finish(packing);
     for (size_t i = 0; i < packing->count; i++)
         if (packing->parts[i].memory)
             munmap(packing->parts[i].memory, packing->parts[i].bytes);
+    free(packing->scratch);
     free(packing->parts);
     free(packing);
 }
@@ -258,10 +315,16 @@ bool packing_has(const struct packing *packing, const void *data)
 
 uint64_t packing_bytes(const struct packing *packing)
 {
-    return packing->bytes;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < packing->count; i++)
+        bytes += packing->parts[i].bytes;
+    return bytes;
 }
 
 uint64_t packing_source_bytes(const struct packing *packing)
 {
-    return packing->source_bytes;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < packing->count; i++)
+        bytes += packing->parts[i].source.rows * matrix_row_bytes(&packing->parts[i].source);
+    return bytes;
 }
