@@ -9,7 +9,8 @@ build_packages="ca-certificates gcc libc6-dev meson ninja-build pkg-config libuv
 libcurl4-openssl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libutf8proc-dev \
 libyaml-dev"
 test_packages="python3 clang-14 libclang-rt-14-dev clang-format-14 universal-ctags curl git openssl \
-libcmocka-dev libjansson-dev libpcre2-dev ffmpeg"
+libcmocka-dev libjansson-dev libpcre2-dev ffmpeg gcc-aarch64-linux-gnu \
+libc6-dev-arm64-cross qemu-user"
 
 # In the language that qvl itself speaks: QVL_LANG, else the locale's.
 say() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the whole suite: structure, unit and scenario tests, sanitizers, threads, fuzzers.
+"""Runs the whole suite: structure, unit and scenario tests, sanitizers, threads, NEON, fuzzers.
 
 Each step prints one line; a failure prints the end of its log. The last line is
 "N passed, N failed" (", N skipped" when the processor lacks what a test needs).
@@ -162,6 +162,11 @@ def threads(tally):
         tally.add(False)
 
 
+def aarch64(tally):
+    """The kernels of AArch64, on an emulated processor."""
+    step(tally, "kernels of AArch64", ["tests/kernels/aarch64.sh"], timeout=600)
+
+
 def fuzz_target(name):
     """Fuzzes one target for a short time; the exit status and the log."""
     log = LOGS / f"fuzz-{name}.log"
@@ -194,7 +199,7 @@ def fuzz(tally):
 
 
 STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "threads": threads,
-         "fuzz": fuzz}
+         "aarch64": aarch64, "fuzz": fuzz}
 
 
 def main():
