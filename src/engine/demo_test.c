@@ -3,14 +3,19 @@
 #include "base/test.h"
 #include "os/file.h"
 
+const char *demo_path(void)
+{
+    static char path[512];
+    const char *root = getenv("QVL_SOURCE_ROOT");
+    assert_true(path_join(path, sizeof path, root ? root : ".", "models/demo"));
+    return path;
+}
+
 struct model *demo_model(void)
 {
-    char path[512];
-    const char *root = getenv("QVL_SOURCE_ROOT");
     struct model *model;
     struct reason why;
-    assert_true(path_join(path, sizeof path, root ? root : ".", "models/demo"));
-    if (model_load(path, NULL, &model, &why) != STATUS_OK)
+    if (model_load(demo_path(), NULL, &model, &why) != STATUS_OK)
         fail_msg("%s", why.message[LANG_EN]);
     return model;
 }

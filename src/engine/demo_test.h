@@ -5,6 +5,9 @@
 
 #include <pthread.h>
 
+/* Where models/demo is, in static memory. */
+const char *demo_path(void);
+
 /* models/demo; fails the test if it cannot be loaded. */
 struct model *demo_model(void);
 

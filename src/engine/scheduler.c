@@ -342,7 +342,7 @@ static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
         if (decodes(sequence) || wants_vision(s, sequence) ||
             sequence_is_fast(sequence, sequence->cached) != fast)
             continue;
-        const uint32_t end = fast ? fast_rows_of(sequence->prompt_count) : sequence->count;
+        const uint32_t end = fast ? sequence_fast_rows(sequence) : sequence->count;
         const uint32_t left = end - sequence->cached, n = left < *budget ? left : *budget;
         for (uint32_t k = 0; k < n; k++)
             add_row(s, sequence, sequence->cached + k);
@@ -353,7 +353,8 @@ static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
 /* Lets others find the pages that are full by now. */
 static void publish(struct scheduler *s, struct sequence *sequence)
 {
-    const uint32_t full = sequence->cached / KV_PAGE_TOKENS;
+    const uint32_t shared = sequence_shared_tokens(sequence);
+    const uint32_t full = (sequence->cached < shared ? sequence->cached : shared) / KV_PAGE_TOKENS;
     for (; sequence->published < full && !s->options.prefixes_apart; sequence->published++)
         kv_pages_publish(s->cache, &sequence->pages, sequence->published,
                          sequence_page_digest(sequence, sequence->published));

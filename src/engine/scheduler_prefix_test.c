@@ -340,6 +340,32 @@ static int unload(void **state)
     return 0;
 }
 
+/* Quantised weights: the answer to a long prompt is computed finely, its end as part of a longer
+ * prompt would not be. */
+static void long_prompts_share_only_what_is_computed_alike(void **state)
+{
+    (void)state;
+    enum { LONG = 9 * KV_PAGE_TOKENS, LONGER = LONG + 4 * KV_PAGE_TOKENS };
+    static const enum dtype type = DTYPE_Q8_0;
+    static struct answer first, again, longer;
+    struct model *const whole = model;
+    const struct model_options options = {.quantize = &type};
+    assert_false(model_load(demo_path(), &options, &model, NULL));
+    if (model->weights.layers[0].gate.tiled) {
+        struct scheduler *scheduler = create(PAGES, false);
+        run(scheduler, demo_long_prompt(model, LONG), 3 * KV_PAGE_TOKENS, &first);
+        run(scheduler, demo_long_prompt(model, LONG), 1, &again);
+        assert_int_equal(again.cached_tokens, LONG - KV_PAGE_TOKENS);
+        struct prompt_input prompt = demo_long_prompt(model, LONGER);
+        memcpy(prompt.tokens.ids + LONG, first.ids, 3 * KV_PAGE_TOKENS * sizeof *first.ids);
+        run(scheduler, prompt, 1, &longer);
+        assert_int_equal(longer.cached_tokens, LONG - KV_PAGE_TOKENS);
+        scheduler_destroy(scheduler);
+    }
+    model_destroy(model);
+    model = whole;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +376,7 @@ int main(void)
         cmocka_unit_test(pictures_are_told_apart_and_encoded_once),
         cmocka_unit_test(sharing_under_pressure_changes_no_answer),
         cmocka_unit_test(logits_over_shared_pages_are_the_same_bits),
+        cmocka_unit_test(long_prompts_share_only_what_is_computed_alike),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

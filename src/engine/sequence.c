@@ -104,7 +104,7 @@ static enum status prepare_logprobs(struct sequence *s, const struct engine_requ
 /* Pages of long prompts hold less precise keys and values: they are shared among long prompts. */
 static uint64_t precision_seed(const struct sequence *s)
 {
-    return s->model->packing && s->prompt_count > FINE_PROMPT_TOKENS ? 0x9e3779b97f4a7c15u : 0;
+    return sequence_fast_rows(s) > 0 ? 0x9e3779b97f4a7c15u : 0;
 }
 
 static enum status prepare(struct sequence *s, struct engine_request *request, uint32_t context,

@@ -75,20 +75,32 @@ static inline uint32_t sequence_output_count(const struct sequence *sequence)
 }
 
 /* So many first rows of a prompt may be multiplied with less precision (kernels/ops.h): those of
- * long prompts, where the speed of products is all that counts, up to the last page. What is
- * sampled from comes of finer rows, which see the others through attention alone; that page is not
- * shared before generated tokens fill it. Never by what else is running. */
+ * long prompts, where the speed of products is all that counts, but for the last row, which makes
+ * the first token. Never by what else is running. */
 enum { FINE_PROMPT_TOKENS = 256 };
 
 static inline uint32_t fast_rows_of(uint32_t prompt_count)
 {
-    return prompt_count > FINE_PROMPT_TOKENS ? (prompt_count - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS
-                                             : 0;
+    return prompt_count > FINE_PROMPT_TOKENS ? prompt_count - 1 : 0;
+}
+
+static inline uint32_t sequence_fast_rows(const struct sequence *sequence)
+{
+    const bool can = sequence->model->weights.layers[0].gate.tiled;
+    return can ? fast_rows_of(sequence->prompt_count) : 0;
 }
 
 static inline bool sequence_is_fast(const struct sequence *sequence, uint32_t index)
 {
-    return index < fast_rows_of(sequence->prompt_count);
+    return index < sequence_fast_rows(sequence);
+}
+
+/* Pages of so many first tokens may be taken over by others: what comes after fast rows is finer
+ * than it would be in a longer prompt, whose answer must not depend on what ran before. */
+static inline uint32_t sequence_shared_tokens(const struct sequence *sequence)
+{
+    const uint32_t fast = sequence_fast_rows(sequence);
+    return fast > 0 ? fast : UINT32_MAX;
 }
 
 /* T, H, W of token `index`. */

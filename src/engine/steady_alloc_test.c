@@ -138,10 +138,7 @@ static int load(void **state)
 {
     static const enum dtype type = DTYPE_Q8_0;
     const struct model_options options = {.quantize = *state ? &type : NULL};
-    char path[512];
-    const char *root = getenv("QVL_SOURCE_ROOT");
-    snprintf(path, sizeof path, "%s/models/demo", root ? root : ".");
-    return model_load(path, &options, &model, NULL) == STATUS_OK ? 0 : -1;
+    return model_load(demo_path(), &options, &model, NULL) == STATUS_OK ? 0 : -1;
 }
 
 static int unload(void **state)

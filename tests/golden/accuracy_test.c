@@ -199,7 +199,7 @@ int main(int argc, char **argv)
     mmproj = argv[1];
     paths = argv + 2;
     struct model *model = load(paths[0], false);
-    const bool packs = model->packing != NULL;
+    const bool packs = model->weights.layers[0].gate.tiled;
     model_destroy(model);
     if (!packs)
         return GOLDEN_SKIPPED;
