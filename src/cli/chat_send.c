@@ -10,7 +10,8 @@ struct show {
     const struct chat_send *send;
     struct chat_reply *reply;
     struct sse_parser sse;
-    size_t text_shown, reasoning_shown;
+    size_t text_shown, reasoning_taken;
+    bool reasoning_shown; /* and text did not come behind it yet */
     bool heads_shown;
     size_t nonsense; /* events that are none of a chat stream */
 };
@@ -20,33 +21,43 @@ static void show_reasoning(struct show *s)
     const struct cli *cli = s->send->remote->cli;
     const struct str all = buf_str(&s->reply->reasoning);
     const bool shown = cli->verbosity >= 0 && cli_colors(cli, stderr) && s->send->out->terminal;
-    if (shown && all.len > s->reasoning_shown) {
+    if (shown && all.len > s->reasoning_taken) {
         fputs("\033[2m", stderr);
-        put_clean(stderr, str_slice(all, s->reasoning_shown, all.len));
+        put_clean(stderr, str_slice(all, s->reasoning_taken, all.len));
         fputs("\033[0m", stderr);
-        if (s->reply->text.len > 0)
-            fputs("\n\n", stderr);
+        s->reasoning_shown = true;
     }
-    s->reasoning_shown = all.len;
+    s->reasoning_taken = all.len;
+}
+
+/* What follows stands on lines of its own. */
+static void end_reasoning(struct show *s)
+{
+    if (s->reasoning_shown)
+        fputs("\n\n", stderr);
+    s->reasoning_shown = false;
 }
 
 static void show_text(struct show *s)
 {
     const struct str all = buf_str(&s->reply->text);
-    if (all.len > 0 && s->text_shown == 0 && s->reasoning_shown > 0 && s->send->out->terminal)
-        fputs("\n\n", stderr);
+    if (all.len > s->text_shown)
+        end_reasoning(s);
     chat_output_write(s->send->out, str_slice(all, s->text_shown, all.len));
     s->text_shown = all.len;
+}
+
+static void show_all(struct show *s)
+{
+    show_reasoning(s);
+    show_text(s);
 }
 
 static bool on_event(void *context, const struct sse_event *event)
 {
     struct show *s = context;
     switch (chat_reply_event(s->reply, event->data)) {
-    case REPLY_PART:
-        show_reasoning(s);
-        show_text(s);
-        return true;
+    case REPLY_PART: show_all(s); return true;
     case REPLY_DONE: return !s->send->last_call;
     case REPLY_ERROR: return false;
     case REPLY_NONSENSE: s->nonsense++; return true;
@@ -121,19 +132,37 @@ static enum outcome answer_error(struct show *s, const struct http_response *res
     return failed(s, response, outcome, &why);
 }
 
+static void note_call(const struct cli *cli, const struct reply_call *call)
+{
+    fputs(cli_text(cli, "qvl: The model calls ", "qvl: 模型调用 "), stderr);
+    put_clean(stderr, buf_str(&call->name));
+    fputc('(', stderr);
+    put_clean(stderr, buf_str(&call->arguments));
+    fputs(cli_text(cli, ").\n", ")。\n"), stderr);
+}
+
+static void note_cut(const struct show *s)
+{
+    const bool thinking = s->reply->text.len == 0 && s->reply->reasoning.len > 0;
+    fputs(thinking ? cli_text(s->send->remote->cli,
+                              "qvl: The answer was cut at its maximum length, while the model was "
+                              "still thinking (--max-tokens).\n",
+                              "qvl: 模型仍在思考时，应答就达到最大长度而被截断（--max-tokens）。\n")
+                   : cli_text(s->send->remote->cli,
+                              "qvl: The answer was cut at its maximum length (--max-tokens).\n",
+                              "qvl: 应答达到最大长度而被截断（--max-tokens）。\n"),
+          stderr);
+}
+
 static void note_end(struct show *s)
 {
     const struct cli *cli = s->send->remote->cli;
     if (cli->verbosity < 0)
         return;
+    for (size_t i = 0; i < s->reply->call_count && !s->send->json; i++)
+        note_call(cli, &s->reply->calls[i]);
     if (strcmp(s->reply->finish_reason, "length") == 0)
-        fputs(cli_text(cli, "qvl: The answer was cut at its maximum length (--max-tokens).\n",
-                       "qvl: 应答达到最大长度而被截断（--max-tokens）。\n"),
-              stderr);
-    if (s->reply->tool_calls && !s->send->json)
-        fputs(cli_text(cli, "qvl: The model calls a tool; --json shows the call.\n",
-                       "qvl: 模型调用了工具；用 --json 查看调用内容。\n"),
-              stderr);
+        note_cut(s);
 }
 
 static enum outcome finish_stream(struct show *s, const struct http_response *response)
@@ -155,7 +184,8 @@ static enum outcome finish_document(struct show *s, const struct http_response *
         if (s->send->json)
             chat_output_write(s->send->out, str_trim(body));
         else
-            show_text(s);
+            show_all(s);
+        end_reasoning(s);
         chat_output_end_line(s->send->out);
         note_end(s);
         return OUTCOME_OK;
@@ -194,6 +224,7 @@ static enum outcome perform(struct show *s, const struct http_request *request)
     const enum status status = call_perform(&c->call, request, on_body, s, &response, &why);
     if (response.sent.len > 0)
         show_heads(s, &response);
+    end_reasoning(s);
     const enum outcome outcome = status != STATUS_OK       ? finish_broken(s, &response, &why)
                                  : is_stream(s, &response) ? finish_stream(s, &response)
                                                            : finish_document(s, &response);

@@ -19,6 +19,11 @@ void chat_reply_release(struct chat_reply *reply)
     buf_release(&reply->text);
     buf_release(&reply->reasoning);
     buf_release(&reply->error);
+    for (size_t i = 0; i < reply->call_count; i++) {
+        buf_release(&reply->calls[i].name);
+        buf_release(&reply->calls[i].arguments);
+    }
+    reply->call_count = 0;
 }
 
 void chat_reply_clear(struct chat_reply *reply)
@@ -59,17 +64,53 @@ static const struct json *first_choice(const struct json *root)
     return NULL;
 }
 
+/* Some servers name it so, some so, some send both. */
+static void add_reasoning(struct buf *out, const struct json *message)
+{
+    const struct json *reasoning = json_get(message, "reasoning_content");
+    add_string(out, json_is(reasoning, JSON_STRING) ? reasoning : json_get(message, "reasoning"));
+}
+
+/* The call that a piece belongs to: by its index; without one it is a new call if it has a name.
+ * NULL: there are too many. */
+static struct reply_call *find_call(struct chat_reply *reply, const struct json *piece)
+{
+    const struct json *name = json_get(json_get(piece, "function"), "name");
+    const size_t count = reply->call_count;
+    int64_t index = (int64_t)count - (count > 0 && !name);
+    json_int64(json_get(piece, "index"), &index);
+    if (index >= 0 && (uint64_t)index < count)
+        return &reply->calls[index];
+    if (count == CHAT_REPLY_CALLS_MAX)
+        return NULL;
+    struct reply_call *call = &reply->calls[reply->call_count++];
+    buf_init(&call->name, CHAT_REPLY_MAX);
+    buf_init(&call->arguments, CHAT_REPLY_MAX);
+    return call;
+}
+
+static void add_calls(struct chat_reply *reply, const struct json *calls)
+{
+    if (!json_is(calls, JSON_ARRAY))
+        return;
+    JSON_EACH(piece, calls) {
+        struct reply_call *call = find_call(reply, piece);
+        if (!call)
+            return;
+        add_string(&call->name, json_get(json_get(piece, "function"), "name"));
+        add_string(&call->arguments, json_get(json_get(piece, "function"), "arguments"));
+    }
+}
+
 /* `key`: "delta" or "message". */
 static void take_choice(struct chat_reply *reply, const struct json *choice, const char *key)
 {
     const struct json *message = json_get(choice, key);
     const struct json *finish = json_get(choice, "finish_reason");
-    const struct json *calls = json_get(message, "tool_calls");
     add_content(&reply->text, json_get(message, "content"));
     add_string(&reply->text, json_get(message, "refusal"));
-    add_string(&reply->reasoning, json_get(message, "reasoning_content"));
-    add_string(&reply->reasoning, json_get(message, "reasoning"));
-    reply->tool_calls = reply->tool_calls || (calls && calls->count > 0);
+    add_reasoning(&reply->reasoning, message);
+    add_calls(reply, json_get(message, "tool_calls"));
     if (json_is(finish, JSON_STRING))
         snprintf(reply->finish_reason, sizeof reply->finish_reason, "%.*s", STR_ARG(finish->text));
     reply->has_choice = reply->has_choice || message;

@@ -7,14 +7,20 @@
 
 #include <stdint.h>
 
-enum { CHAT_REPLY_MAX = 64 << 20 };
+enum { CHAT_REPLY_MAX = 64 << 20, CHAT_REPLY_CALLS_MAX = 128 };
+
+/* A call of a tool. */
+struct reply_call {
+    struct buf name, arguments; /* as they came, JSON or not */
+};
 
 struct chat_reply {
     struct buf text, reasoning;
-    struct buf error;                         /* an error event's data, as it came */
-    char finish_reason[32];                   /* "" until it comes */
-    bool has_choice;                          /* anything of an answer came */
-    bool tool_calls;                          /* the model calls a tool */
+    struct buf error;                              /* an error event's data, as it came */
+    char finish_reason[32];                        /* "" until it comes */
+    bool has_choice;                               /* anything of an answer came */
+    struct reply_call calls[CHAT_REPLY_CALLS_MAX]; /* more are left out */
+    size_t call_count;
     bool done;                                /* [DONE] */
     int64_t prompt_tokens, completion_tokens; /* -1: not told */
 };
@@ -24,7 +30,7 @@ void chat_reply_release(struct chat_reply *reply);
 void chat_reply_clear(struct chat_reply *reply);
 
 enum reply_event {
-    REPLY_PART,     /* text or reasoning may have grown */
+    REPLY_PART,     /* text, reasoning or calls may have grown */
     REPLY_DONE,     /* [DONE] */
     REPLY_ERROR,    /* reply->error has grown */
     REPLY_NONSENSE, /* not an event of a chat stream */

@@ -39,6 +39,53 @@ static void puts_a_stream_together(void **state)
     chat_reply_release(&reply);
 }
 
+/* Pieces by their index; one without is a new call if it is named. */
+static void puts_calls_together(void **state)
+{
+    (void)state;
+    static const char *const events[] = {
+        CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\","
+              "\"arguments\":\"\"}}]}"),
+        CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"a\"}}]}"),
+        CHUNK("{\"tool_calls\":[{\"index\":1,\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}},"
+              "{\"index\":0,\"function\":{\"arguments\":\"\\\":1}\"}}]}"),
+        CHUNK("{\"tool_calls\":[{\"function\":{\"name\":\"h\"}}]}"),
+        CHUNK("{\"tool_calls\":[{\"function\":{\"arguments\":\"[\"}}]}"),
+        CHUNK("{\"tool_calls\":[{\"index\":-1,\"function\":3}]}"),
+        CHUNK("{\"tool_calls\":null}"),
+        CHUNK("{\"tool_calls\":\"x\"}"),
+    };
+    static const char *const calls[][2] = {{"f", "{\"a\":1}"}, {"g", "{}"}, {"h", "["}, {"", ""}};
+    struct chat_reply reply;
+    chat_reply_init(&reply);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        assert_int_equal(chat_reply_event(&reply, str_from(events[i])), REPLY_PART);
+    assert_int_equal(reply.call_count, ARRAY_LEN(calls));
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        assert_true(str_is(buf_str(&reply.calls[i].name), calls[i][0]));
+        assert_true(str_is(buf_str(&reply.calls[i].arguments), calls[i][1]));
+    }
+    for (int i = 0; i < 2 * CHAT_REPLY_CALLS_MAX; i++)
+        chat_reply_event(&reply, STR(CHUNK("{\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]}")));
+    assert_int_equal(reply.call_count, CHAT_REPLY_CALLS_MAX);
+    chat_reply_clear(&reply);
+    assert_int_equal(reply.call_count, 0);
+    chat_reply_release(&reply);
+}
+
+/* The two names of reasoning say the same. */
+static void takes_reasoning_once(void **state)
+{
+    (void)state;
+    struct chat_reply reply;
+    chat_reply_init(&reply);
+    chat_reply_event(&reply, STR(CHUNK("{\"reasoning_content\":\"a\",\"reasoning\":\"a\"}")));
+    chat_reply_event(&reply, STR(CHUNK("{\"reasoning_content\":null,\"reasoning\":\"b\"}")));
+    chat_reply_event(&reply, STR(CHUNK("{\"reasoning\":\"c\"}")));
+    assert_string_equal(reply.reasoning.data, "abc");
+    chat_reply_release(&reply);
+}
+
 static void knows_errors_and_nonsense(void **state)
 {
     (void)state;
@@ -88,8 +135,8 @@ static void reads_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(puts_a_stream_together),
-        cmocka_unit_test(knows_errors_and_nonsense),
+        cmocka_unit_test(puts_a_stream_together), cmocka_unit_test(puts_calls_together),
+        cmocka_unit_test(takes_reasoning_once),   cmocka_unit_test(knows_errors_and_nonsense),
         cmocka_unit_test(reads_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

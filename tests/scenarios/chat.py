@@ -147,6 +147,42 @@ class Asking(Case):
             self.assertEqual(json.loads(done.text)["choices"][0]["message"]["content"], "Hi.")
             self.assertIs(server.requests[0].json()["stream"], False)
 
+    def test_calls_of_tools(self):
+        calls = [{"index": i, "id": f"c{i}", "type": "function", "function": {
+            "name": name, "arguments": arguments}} for i, (name, arguments) in
+            enumerate((("get_weather", "{\"city\": "), ("now", "{}")))]
+        rest = {"index": 0, "function": {"arguments": "\"Oslo\"}\x1b[31m"}}
+        whole = {"role": "assistant", "content": None, "tool_calls": [
+            {key: call[key] for key in ("id", "type", "function")} for call in calls]}
+        message = reply(200, {"choices": [{"index": 0, "message": whole,
+                                           "finish_reason": "tool_calls"}]})
+        with ScriptedServer(stream(chunk("Well."), chunk(tool_calls=calls), chunk(tool_calls=[rest]),
+                                   chunk(finish="tool_calls"), DONE), message, message,
+                            message) as server:
+            done = self.chat(server, "q")
+            self.assertEqual(done.text, "Well.\n")
+            self.assertEqual(done.errors.splitlines()[1], "qvl: The model calls now({}).")
+            first = done.errors.splitlines()[0]
+            self.assertTrue(first.startswith("qvl: The model calls get_weather({\"city\": \"Oslo\"}"))
+            self.assertNotIn("\x1b", first)
+            done = self.chat(server, "q", "--no-stream", "--lang", "zh")
+            self.assertEqual((done.text, done.errors.splitlines()[1]), ("", "qvl: 模型调用 now({})。"))
+            self.assertEqual(self.chat(server, "q", "-q").errors, "")
+            done = self.chat(server, "q", "--json")
+            self.assertEqual(json.loads(done.text)["choices"][0]["message"], whole)
+            self.assertEqual(done.errors, "")
+
+    def test_reasoning_is_not_part_of_the_answer(self):
+        both = {"reasoning_content": "Hm.", "reasoning": "Hm."}
+        with ScriptedServer(
+                stream(chunk(**both), chunk("Hi."), chunk(finish="stop"), DONE),
+                stream(chunk(**both), chunk(finish="length"), DONE)) as server:
+            done = self.chat(server, "q")
+            self.assertEqual((done.text, done.errors), ("Hi.\n", ""))
+            done = self.chat(server, "q")
+            self.assertEqual(done.text, "")
+            self.assertIn("still thinking", done.errors)
+
     def test_a_file_appears_when_the_answer_is_whole(self):
         target = self.path / "answer.txt"
         with ScriptedServer(hello(), stream(chunk("half"), end=False), answer()) as server:
@@ -496,12 +532,12 @@ class Tls(Case):
 class Terminal(Case):
     """qvl chat on a terminal of its own."""
 
-    def start(self, server, *arguments):
+    def start(self, server, *arguments, term="dumb"):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(self.path)
             os.execve(BINARY, [BINARY, "chat", "--base-url", server.url, "--retries", "0",
-                               *arguments], quiet_environment(TERM="dumb"))
+                               *arguments], quiet_environment(TERM=term))
         self.seen = ""
         self.addCleanup(os.close, self.fd)
 
@@ -524,6 +560,20 @@ class Terminal(Case):
 
     def end(self):
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def test_reasoning_is_dim(self):
+        document = reply(200, {"choices": [{"index": 0, "finish_reason": "stop", "message": {
+            "role": "assistant", "content": "Hi.", "reasoning_content": "Hm."}}]})
+        with ScriptedServer(stream(chunk(reasoning_content="H"), chunk(reasoning_content="m."),
+                                   chunk("Hi", reasoning_content=""), chunk("."),
+                                   chunk(finish="stop"), DONE), document) as server:
+            dim, usual = "\x1b[2m", "\x1b[0m"
+            self.start(server, "q", term="xterm")
+            self.expect(f"{dim}H{usual}{dim}m.{usual}\r\n\r\nHi.\r\n")
+            self.assertEqual(self.end(), 0)
+            self.start(server, "--no-stream", "q", term="xterm")
+            self.expect(f"{dim}Hm.{usual}\r\n\r\nHi.\r\n")
+            self.assertEqual(self.end(), 0)
 
     def test_a_conversation(self):
         with ScriptedServer(hello("one"), hello("two"), error(500, "x", "Bang."),

@@ -114,8 +114,9 @@ def error(status, code, message, *headers, kind="x_error", hint=None):
                                     "request_id": "req-42", "hint": hint}}, *headers)
 
 
-def chunk(text=None, finish=None):
-    delta = {} if text is None else {"content": text}
+def chunk(text=None, finish=None, **delta):
+    if text is not None:
+        delta["content"] = text
     return "data: " + json.dumps({"object": "chat.completion.chunk", "choices": [
         {"index": 0, "delta": delta, "finish_reason": finish}]}) + "\n\n"
 
