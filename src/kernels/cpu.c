@@ -11,8 +11,10 @@ void kernels_select(struct kernels *out)
     kernels_fill_c(out);
 #ifdef KERNELS_X86
     const uint32_t flags = cpu_flags();
-    if (flags & CPU_AVX2)
+    if (flags & CPU_AVX2) {
         kernels_fill_avx2(out);
+        kernels_fill_avx2_unpack(out);
+    }
     if (flags & CPU_AVX512)
         kernels_fill_avx512(out);
     if (flags & CPU_AVX512_VNNI) {

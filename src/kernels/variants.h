@@ -8,6 +8,7 @@ void kernels_fill_neon(struct kernels *kernels);
 void kernels_fill_neon_integer(struct kernels *kernels);
 void kernels_fill_neon_dotprod(struct kernels *kernels);
 void kernels_fill_avx2(struct kernels *kernels);
+void kernels_fill_avx2_unpack(struct kernels *kernels);
 void kernels_fill_avx2_integer(struct kernels *kernels);
 void kernels_fill_avx2_strips(struct kernels *kernels);
 void kernels_fill_avx512(struct kernels *kernels);

@@ -340,12 +340,8 @@ static void avx2_quantize_rows(struct quantized_rows *out, const float *x, size_
     }
 }
 
-void kernels_fill_avx2_integer(struct kernels *kernels)
+void kernels_fill_avx2_unpack(struct kernels *kernels)
 {
-    kernels->integer = true;
-    kernels->words = true;
-    kernels->fine_only[DTYPE_Q8_0] = true;
-    kernels->fine_only[DTYPE_IQ4_NL] = kernels->fine_only[DTYPE_IQ4_XS] = true;
     kernels->unpack[DTYPE_Q8_0] = unpack_q8_0;
     kernels->unpack[DTYPE_Q4_0] = unpack_q4_0;
     kernels->unpack[DTYPE_Q4_1] = unpack_q4_1;
@@ -356,6 +352,14 @@ void kernels_fill_avx2_integer(struct kernels *kernels)
     kernels->unpack[DTYPE_Q6_K] = unpack_q6_k;
     kernels->unpack[DTYPE_IQ4_NL] = unpack_iq4_nl;
     kernels->unpack[DTYPE_IQ4_XS] = unpack_iq4_xs;
+}
+
+void kernels_fill_avx2_integer(struct kernels *kernels)
+{
+    kernels->integer = true;
+    kernels->words = true;
+    kernels->fine_only[DTYPE_Q8_0] = true;
+    kernels->fine_only[DTYPE_IQ4_NL] = kernels->fine_only[DTYPE_IQ4_XS] = true;
     kernels->requantize = NULL;
     kernels->quantize_rows = avx2_quantize_rows;
     kernels->dot_panel = avx2_dot_panel;
