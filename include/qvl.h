@@ -30,7 +30,9 @@ typedef struct {
     uint64_t cache_bytes; /* KV cache; 0: the engine's default */
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
     void *progress_arg;
-    const char *mmproj; /* vision part of a GGUF model; NULL: the only mmproj*.gguf beside it */
+    const char *mmproj;   /* vision part of a GGUF model; NULL: the only mmproj*.gguf beside it */
+    const char *quantize; /* "q4_k", "q8_0", …: what the text model is brought to; NULL: as it is */
+    int exact;            /* compute with 32-bit numbers throughout */
 } qvl_options;
 
 /* Loads a Hugging Face checkpoint directory, or a GGUF file. `options` may be NULL. */

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "engine/engine.h"
+#include "model/quantize_file.h"
 #include "json/writer.h"
 
 #include <pthread.h>
@@ -53,6 +54,15 @@ static int report(enum status status, const struct reason *why, qvl_error *error
     return (int)status;
 }
 
+static enum status find_type(const char *name, enum dtype *out, struct reason *why)
+{
+    if (!name || quantize_file_type(name, out))
+        return STATUS_OK;
+    reason_set(why, "invalid_value", "There is no type %s; it is one of: %s.",
+               "没有类型 %s，可选值：%s。", name, quantize_file_types);
+    return STATUS_INVALID;
+}
+
 int qvl_model_load(const char *path, const qvl_options *options, qvl_model **out, qvl_error *error)
 {
     static const qvl_options defaults;
@@ -62,10 +72,22 @@ int qvl_model_load(const char *path, const qvl_options *options, qvl_model **out
     if (!model)
         return report(reason_no_memory(&why, sizeof *model), &why, error);
     const struct engine_options plan = {
-        .threads = o->threads, .context = o->context, .kv_cache_bytes = o->cache_bytes};
+        .threads = o->threads,
+        .context = o->context,
+        .kv_cache_bytes = o->cache_bytes,
+        .kv_type = o->exact ? KV_F32 : KV_F16,
+    };
+    enum dtype type = DTYPE_F32;
     const struct model_options loading = {
-        .mmproj = o->mmproj, .progress = o->progress, .arg = o->progress_arg};
-    enum status status = model_load(path, &loading, &model->model, &why);
+        .mmproj = o->mmproj,
+        .quantize = o->quantize ? &type : NULL,
+        .exact = o->exact,
+        .progress = o->progress,
+        .arg = o->progress_arg,
+    };
+    enum status status = find_type(o->quantize, &type, &why);
+    if (status == STATUS_OK)
+        status = model_load(path, &loading, &model->model, &why);
     if (status == STATUS_OK)
         status = engine_create(model->model, &plan, &model->engine, &why);
     if (status == STATUS_OK)

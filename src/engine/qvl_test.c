@@ -145,6 +145,19 @@ static void missing_models_are_named(void **state)
     assert_null(none);
 }
 
+static void models_can_be_quantised_and_exact(void **state)
+{
+    (void)state;
+    const qvl_options wrong = {.quantize = "q3"}, right = {.quantize = "q8_0", .exact = 1};
+    qvl_model *other = NULL;
+    qvl_error error;
+    assert_int_not_equal(qvl_model_load(root_path("models/demo"), &wrong, &other, &error), 0);
+    assert_string_equal(error.code, "invalid_value");
+    assert_non_null(strstr(error.message, "q6_k"));
+    assert_int_equal(qvl_model_load(root_path("models/demo"), &right, &other, &error), 0);
+    qvl_model_free(other);
+}
+
 static void too_long_for_the_context(void **state)
 {
     (void)state;
@@ -297,6 +310,7 @@ int main(void)
         cmocka_unit_test(tokens_of_plain_text),
         cmocka_unit_test(broken_text_is_refused),
         cmocka_unit_test(missing_models_are_named),
+        cmocka_unit_test(models_can_be_quantised_and_exact),
         cmocka_unit_test(too_long_for_the_context),
         cmocka_unit_test(lengths_and_callbacks_end_an_answer),
         cmocka_unit_test(another_thread_cancels),

@@ -29,9 +29,9 @@ def with_pictures(messages):
 
 def ask(server, messages):
     """The ids, and the first step's log-probabilities by rank."""
-    reply = server.chat({"model": MODEL, "messages": with_pictures(messages), "temperature": 0, "logprobs": True,
-                         "top_logprobs": 20, "max_tokens": STEPS, "ignore_eos": True,
-                         "return_token_ids": True})
+    reply = server.chat({"model": MODEL, "messages": with_pictures(messages), "temperature": 0,
+                         "logprobs": True, "top_logprobs": 20, "max_tokens": STEPS,
+                         "ignore_eos": True, "return_token_ids": True})
     if reply.status != 200:
         raise AssertionError(reply.body)
     choice = reply.json()["choices"][0]
@@ -97,7 +97,8 @@ class Quantized(unittest.TestCase):
             server.wait_line(r"^已量化为 Q8_0：权重共 ")
 
     def test_types_that_make_no_sense(self):
-        for kind, words in (("q8_0", "The weights are Q4_0 already"), ("q3_k", "model.quantize must be")):
+        for kind, words in (("q8_0", "The weights are Q4_0 already"),
+                            ("q3_k", "model.quantize must be")):
             done = run_qvl("serve", "--port", "0", "--model", str(GGUF / "tiny-c-Q4_0.gguf"),
                            "--mmproj", str(GGUF / "mmproj-F16.gguf"), "--quantize", kind)
             self.assertEqual(done.returncode, 2)
