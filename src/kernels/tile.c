@@ -2,26 +2,35 @@
 
 #include <string.h>
 
-/* Where a field of a block stands, and in what pieces it goes into the tile: count pieces of `unit`
- * bytes, piece by piece, in each the 32 rows. */
+/* A field of a block: its first byte, its `count` pieces of `unit` bytes, and where they go: piece
+ * i of 32 rows is at (to + i · step) · TILE_ROWS of the tile. */
 struct field {
-    uint8_t offset, count, unit;
+    uint8_t from, count, unit, to, step;
 };
 
-enum { FIELDS_MAX = 6 };
+enum { FIELDS_MAX = 9 };
 
-/* Fields in the order of the tile; a row without count ends the list. */
+/* A row without count ends the list. Products read a tile from its beginning to its end: so the
+ * low and high bits of Q6_K alternate. */
 static const struct field layouts[DTYPE_COUNT][FIELDS_MAX] = {
-    [DTYPE_Q8_0] = {{0, 1, 2}, {2, 8, 4}},
-    [DTYPE_Q4_0] = {{0, 1, 2}, {2, 4, 4}},
-    [DTYPE_Q4_1] = {{0, 1, 2}, {2, 1, 2}, {4, 4, 4}},
-    [DTYPE_Q5_0] = {{0, 1, 2}, {2, 1, 4}, {6, 4, 4}},
-    [DTYPE_Q5_1] = {{0, 1, 2}, {2, 1, 2}, {4, 1, 4}, {8, 4, 4}},
-    [DTYPE_Q4_K] = {{0, 1, 2}, {2, 1, 2}, {4, 12, 1}, {16, 32, 4}},
-    [DTYPE_Q5_K] = {{0, 1, 2}, {2, 1, 2}, {4, 12, 1}, {16, 8, 4}, {48, 32, 4}},
-    [DTYPE_Q6_K] = {{208, 1, 2}, {192, 16, 1}, {0, 32, 4}, {128, 16, 4}},
-    [DTYPE_IQ4_NL] = {{0, 1, 2}, {2, 4, 4}},
-    [DTYPE_IQ4_XS] = {{0, 1, 2}, {2, 1, 2}, {4, 4, 1}, {8, 32, 4}},
+    [DTYPE_Q8_0] = {{0, 1, 2, 0, 2}, {2, 8, 4, 2, 4}},
+    [DTYPE_Q4_0] = {{0, 1, 2, 0, 2}, {2, 4, 4, 2, 4}},
+    [DTYPE_Q4_1] = {{0, 1, 2, 0, 2}, {2, 1, 2, 2, 2}, {4, 4, 4, 4, 4}},
+    [DTYPE_Q5_0] = {{0, 1, 2, 0, 2}, {2, 1, 4, 2, 4}, {6, 4, 4, 6, 4}},
+    [DTYPE_Q5_1] = {{0, 1, 2, 0, 2}, {2, 1, 2, 2, 2}, {4, 1, 4, 4, 4}, {8, 4, 4, 8, 4}},
+    [DTYPE_Q4_K] = {{0, 1, 2, 0, 2}, {2, 1, 2, 2, 2}, {4, 12, 1, 4, 1}, {16, 32, 4, 16, 4}},
+    [DTYPE_Q5_K] =
+        {{0, 1, 2, 0, 2}, {2, 1, 2, 2, 2}, {4, 12, 1, 4, 1}, {16, 8, 4, 16, 4}, {48, 32, 4, 48, 4}},
+    [DTYPE_Q6_K] = {{208, 1, 2, 0, 2},
+                    {192, 16, 1, 2, 1},
+                    {0, 8, 4, 18, 12},
+                    {32, 8, 4, 22, 12},
+                    {128, 8, 4, 26, 12},
+                    {64, 8, 4, 114, 12},
+                    {96, 8, 4, 118, 12},
+                    {160, 8, 4, 122, 12}},
+    [DTYPE_IQ4_NL] = {{0, 1, 2, 0, 2}, {2, 4, 4, 2, 4}},
+    [DTYPE_IQ4_XS] = {{0, 1, 2, 0, 2}, {2, 1, 2, 2, 2}, {4, 4, 1, 4, 1}, {8, 32, 4, 8, 4}},
 };
 
 bool tile_supports(enum dtype dtype, size_t cols)
@@ -43,12 +52,12 @@ size_t tile_strip_bytes(enum dtype dtype, size_t cols)
  * do the same for 32 rows, fast. */
 static void pack_some(uint8_t *to, const uint8_t *from, size_t stride, size_t rows, struct field f)
 {
-    for (size_t piece = 0; piece < f.count; piece++)
-        for (size_t r = 0; r < TILE_ROWS; r++, to += f.unit)
+    for (size_t piece = 0; piece < f.count; piece++, to += (size_t)f.step * TILE_ROWS)
+        for (size_t r = 0; r < TILE_ROWS; r++)
             if (r < rows)
-                memcpy(to, from + r * stride + piece * f.unit, f.unit);
+                memcpy(to + r * f.unit, from + r * stride + piece * f.unit, f.unit);
             else
-                memset(to, 0, f.unit);
+                memset(to + r * f.unit, 0, f.unit);
 }
 
 static void pack_bytes(uint8_t *to, const uint8_t *from, size_t stride, size_t count)
@@ -74,7 +83,7 @@ static words load_words(const uint8_t *from)
 }
 
 /* Four pieces of four bytes of 32 rows: transposes of 4 × 4. */
-static void pack_words(uint8_t *to, const uint8_t *from, size_t stride)
+static void pack_words(uint8_t *to, size_t step, const uint8_t *from, size_t stride)
 {
     for (size_t r = 0; r < TILE_ROWS; r += 4, from += 4 * stride, to += sizeof(words)) {
         const words a = load_words(from), b = load_words(from + stride);
@@ -90,7 +99,7 @@ static void pack_words(uint8_t *to, const uint8_t *from, size_t stride)
             __builtin_shufflevector(ab_end, cd_end, 2, 3, 6, 7),
         };
         for (size_t piece = 0; piece < 4; piece++)
-            memcpy(to + piece * TILE_ROWS * 4, &pieces[piece], sizeof(words));
+            memcpy(to + piece * step * TILE_ROWS, &pieces[piece], sizeof(words));
     }
 }
 
@@ -104,7 +113,7 @@ static void pack_field(uint8_t *to, const uint8_t *from, size_t stride, size_t r
         pack_halves(to, from, stride);
     else
         for (size_t piece = 0; piece < f.count; piece += 4)
-            pack_words(to + piece * TILE_ROWS * 4, from + piece * 4, stride);
+            pack_words(to + piece * f.step * TILE_ROWS, f.step, from + piece * 4, stride);
 }
 
 void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
@@ -112,12 +121,10 @@ void tile_pack_strip(void *to, const struct matrix *w, size_t strip)
     const size_t row_bytes = matrix_row_bytes(w), first = strip * TILE_ROWS;
     const size_t rows = w->rows - first < TILE_ROWS ? w->rows - first : TILE_ROWS;
     const uint8_t *blocks = (const uint8_t *)w->data + first * row_bytes;
-    uint8_t *tile = to;
     for (size_t b = 0; b < row_bytes; b += dtype_info(w->dtype)->bytes)
-        for (const struct field *f = layouts[w->dtype]; f->count; f++) {
-            pack_field(tile, blocks + b + f->offset, row_bytes, rows, *f);
-            tile += (size_t)TILE_ROWS * f->count * f->unit;
-        }
+        for (const struct field *f = layouts[w->dtype]; f->count; f++)
+            pack_field((uint8_t *)to + (b + f->to) * TILE_ROWS, blocks + b + f->from, row_bytes,
+                       rows, *f);
 }
 
 void tile_block(const struct matrix *w, size_t row, size_t block, void *out)
@@ -126,11 +133,11 @@ void tile_block(const struct matrix *w, size_t row, size_t block, void *out)
     const uint8_t *from = (const uint8_t *)tile_find(w) +
                           row / TILE_ROWS * tile_strip_bytes(w->dtype, w->cols) +
                           block * tile_bytes;
-    for (const struct field *f = layouts[w->dtype]; f->count; f++) {
-        uint8_t *to = (uint8_t *)out + f->offset;
-        for (size_t piece = 0; piece < f->count; piece++, from += (size_t)TILE_ROWS * f->unit)
-            memcpy(to + piece * f->unit, from + row % TILE_ROWS * f->unit, f->unit);
-    }
+    for (const struct field *f = layouts[w->dtype]; f->count; f++)
+        for (size_t piece = 0; piece < f->count; piece++)
+            memcpy((uint8_t *)out + f->from + piece * f->unit,
+                   from + (f->to + piece * f->step) * TILE_ROWS + row % TILE_ROWS * f->unit,
+                   f->unit);
 }
 
 static void *take(char *memory, size_t *used, size_t bytes)

@@ -16,17 +16,17 @@ enum {
     SPINS = 2000,
 };
 
-/* Life of a job: the caller writes `job` and `unfinished`, then sets `left` to the number of chunks
- * (release). Whoever takes a chunk decrements `left` (acquire) and may read `job` until it has
- * decremented `unfinished`; when that is 0 the job is done. So a job waits for the chunks that were
- * taken, never for a worker that has not come yet: the system may have no core for it. */
+/* Life of a job: the caller writes `job` and `unfinished`, then sets each run's `left` to its
+ * number of chunks (release). Whoever takes a chunk decrements `left` (acquire) and may read `job`
+ * until it has decremented `unfinished`; when that is 0 the job is done. So a job waits for the
+ * chunks that were taken, never for a worker that has not come yet: the system may have no core for
+ * it. */
 struct pool {
     struct job {
         pool_fn *fn;
         void *arg;
         size_t count, grain, chunks;
     } job;
-    alignas(CACHE_LINE) atomic_size_t left;       /* chunks to take */
     alignas(CACHE_LINE) atomic_size_t unfinished; /* chunks that are not done */
     alignas(CACHE_LINE) pthread_mutex_t mutex;
     pthread_cond_t work, done;
@@ -36,10 +36,11 @@ struct pool {
     int threads, spins;
     int started; /* workers that exist */
     struct worker {
+        alignas(CACHE_LINE) atomic_size_t left; /* chunks to take of its run */
         struct pool *pool;
         pthread_t handle;
         int index;
-    } workers[];
+    } workers[]; /* [threads], the first is the caller */
 };
 
 static inline void spin_pause(void)
@@ -51,15 +52,21 @@ static inline void spin_pause(void)
 #endif
 }
 
-/* Takes a chunk of the job there is now; 0: none is left, else its number from the end. */
-static size_t take_chunk(struct pool *pool)
+/* Takes a chunk of a run of the job there is now; 0: none is left, else its number from the run's
+ * end. */
+static size_t take_chunk(struct worker *run)
 {
-    size_t left = atomic_load_explicit(&pool->left, memory_order_relaxed);
-    while (left > 0 &&
-           !atomic_compare_exchange_weak_explicit(&pool->left, &left, left - 1,
-                                                  memory_order_acquire, memory_order_relaxed))
+    size_t left = atomic_load_explicit(&run->left, memory_order_relaxed);
+    while (left > 0 && !atomic_compare_exchange_weak_explicit(
+                           &run->left, &left, left - 1, memory_order_acquire, memory_order_relaxed))
         continue;
     return left;
+}
+
+/* The first chunk of a run. */
+static size_t run_begin(const struct pool *pool, int run)
+{
+    return pool->job.chunks * (size_t)run / (size_t)pool->threads;
 }
 
 static void finish_chunk(struct pool *pool)
@@ -71,19 +78,27 @@ static void finish_chunk(struct pool *pool)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* A thread's own run, then what is left of the others. */
 static void run_chunks(struct pool *pool, int thread)
 {
-    for (size_t left; (left = take_chunk(pool)) > 0;) {
-        const struct job *job = &pool->job;
-        const size_t begin = (job->chunks - left) * job->grain, rest = job->count - begin;
-        job->fn(job->arg, begin, begin + (rest < job->grain ? rest : job->grain), thread);
-        finish_chunk(pool);
+    for (int i = 0; i < pool->threads; i++) {
+        const int run = (thread + i) % pool->threads;
+        for (size_t left; (left = take_chunk(&pool->workers[run])) > 0;) {
+            const struct job *job = &pool->job;
+            const size_t begin = (run_begin(pool, run + 1) - left) * job->grain;
+            const size_t rest = job->count - begin;
+            job->fn(job->arg, begin, begin + (rest < job->grain ? rest : job->grain), thread);
+            finish_chunk(pool);
+        }
     }
 }
 
 static bool has_work(struct pool *pool)
 {
-    return atomic_load(&pool->left) > 0 || atomic_load(&pool->stop);
+    for (int i = 0; i < pool->threads; i++)
+        if (atomic_load(&pool->workers[i].left) > 0)
+            return true;
+    return atomic_load(&pool->stop);
 }
 
 static void wait_for_work(struct pool *pool)
@@ -152,13 +167,13 @@ enum status pool_create(int threads, struct pool **out, struct reason *why)
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
-    for (int i = 0; i < threads - 1; i++) {
+    for (int i = 1; i < threads; i++) {
         struct worker *worker = &pool->workers[i];
-        *worker = (struct worker){.pool = pool, .index = i + 1};
+        *worker = (struct worker){.pool = pool, .index = i};
         const int error = pthread_create(&worker->handle, NULL, worker_main, worker);
         if (error != 0) {
             reason_set(why, "no_threads", "The system refused thread %d of %d: %s.",
-                       "系统拒绝创建第 %d 个线程（共 %d 个）：%s。", i + 2, threads,
+                       "系统拒绝创建第 %d 个线程（共 %d 个）：%s。", i + 1, threads,
                        strerror(error));
             pool_destroy(pool);
             return STATUS_IO;
@@ -175,7 +190,7 @@ void pool_destroy(struct pool *pool)
         return;
     atomic_store(&pool->stop, true);
     wake_workers(pool);
-    for (int i = 0; i < pool->started; i++)
+    for (int i = 1; i <= pool->started; i++)
         pthread_join(pool->workers[i].handle, NULL);
     pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->work);
@@ -200,7 +215,8 @@ void pool_run(struct pool *pool, size_t count, size_t grain, pool_fn *fn, void *
     }
     pool->job = (struct job){fn, arg, count, grain, (count - 1) / grain + 1};
     atomic_store_explicit(&pool->unfinished, pool->job.chunks, memory_order_relaxed);
-    atomic_store(&pool->left, pool->job.chunks);
+    for (int i = 0; i < pool->threads; i++)
+        atomic_store(&pool->workers[i].left, run_begin(pool, i + 1) - run_begin(pool, i));
     wake_workers(pool);
     run_chunks(pool, 0);
     wait_for_chunks(pool);

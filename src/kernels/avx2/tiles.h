@@ -93,12 +93,11 @@ ALWAYS_INLINE __m256i levels_of(__m256i indices)
 }
 
 /* Four bits and two above them. */
-ALWAYS_INLINE __m256i values_q6_k(const uint8_t *low, const uint8_t *high, size_t round,
-                                  const size_t part, const size_t g)
+ALWAYS_INLINE __m256i values_q6_k(const uint8_t *q, size_t round, const size_t part, const size_t g)
 {
     const size_t group = part % 2 * 4 + g, place = part / 2;
-    const __m256i four = load(low + (round * 16 + place % 2 * 8 + group) * GROUP_BYTES);
-    const __m256i two = load(high + (round * 8 + group) * GROUP_BYTES);
+    q += (round * 8 + group) * 3 * GROUP_BYTES;
+    const __m256i four = load(q + place % 2 * GROUP_BYTES), two = load(q + 2 * GROUP_BYTES);
     const __m256i shifted = place == 0   ? _mm256_slli_epi16(two, 4)
                             : place == 1 ? _mm256_slli_epi16(two, 2)
                             : place == 2 ? two
@@ -129,7 +128,7 @@ ALWAYS_INLINE __m256i values_of(const enum dtype dtype, const uint8_t *tile, siz
         return _mm256_or_si256(nibbles(load(q + (round * 8 + g) * GROUP_BYTES), part == 1),
                                sixteen_where(bits, bit));
     }
-    case DTYPE_Q6_K: return values_q6_k(q, q + 32 * GROUP_BYTES, round, part, g);
+    case DTYPE_Q6_K: return values_q6_k(q, round, part, g);
     case DTYPE_IQ4_NL: return levels_of(nibbles(load(q + g % 4 * GROUP_BYTES), g >= 4));
     case DTYPE_IQ4_XS:
         return levels_of(nibbles(load(q + (round * 4 + g % 4) * GROUP_BYTES), g >= 4));

@@ -44,11 +44,10 @@ ALWAYS_INLINE __m512i values_of(const enum dtype dtype, const uint8_t *tile, siz
         return g < 4 ? low_nibbles(both) : high_nibbles(both);
     }
     if (dtype == DTYPE_Q6_K) {
-        const uint8_t *low = tile + 18 * TILE_ROWS, *high = low + 128 * TILE_ROWS;
         const size_t group = part % 2 * 4 + g, place = part / 2;
-        const __m512i four =
-            _mm512_load_si512(low + (round * 16 + place % 2 * 8 + group) * group_bytes);
-        const __m512i two = _mm512_load_si512(high + (round * 8 + group) * group_bytes);
+        const uint8_t *q = tile + 18 * TILE_ROWS + (round * 8 + group) * 3 * group_bytes;
+        const __m512i four = _mm512_load_si512(q + place % 2 * group_bytes);
+        const __m512i two = _mm512_load_si512(q + 2 * group_bytes);
         const __m512i shifted = place == 0   ? _mm512_slli_epi16(two, 4)
                                 : place == 1 ? _mm512_slli_epi16(two, 2)
                                 : place == 2 ? two
@@ -67,32 +66,17 @@ ALWAYS_INLINE __m512i values_of(const enum dtype dtype, const uint8_t *tile, siz
     return _mm512_mask_add_epi8(four, set, four, _mm512_set1_epi8(16));
 }
 
-/* Scale and minimum of every sub-block of one block. */
+/* Scale and minimum of every sub-block of one block, where they are not plain halves. */
 struct scales {
     float scale[PANEL_SUBS_MAX][TILE_ROWS], min[PANEL_SUBS_MAX][TILE_ROWS];
 } __attribute__((aligned(64)));
-
-ALWAYS_INLINE void scales_of(const enum dtype dtype, const uint8_t *tile, size_t rounds,
-                             struct scales *out)
-{
-    if (dtype == DTYPE_Q4_K || dtype == DTYPE_Q5_K) {
-        k_scales(tile, out->scale, out->min);
-    } else if (dtype == DTYPE_Q6_K) {
-        q6_scales(tile, out->scale);
-    } else {
-        const size_t bytes = dtype == DTYPE_Q8_0 ? 34 : 18;
-        for (size_t j = 0; j < rounds; j++)
-            for (size_t half = 0; half < HALVES; half++)
-                _mm512_store_ps(out->scale[j] + half * LANES,
-                                halves(tile + j * bytes * TILE_ROWS + half * 2 * LANES));
-    }
-}
 
 /* The tile of one block of columns. */
 struct block {
     const uint8_t *tile;
     size_t rounds, first_group; /* of x */
     const struct quantized_rows *x;
+    size_t rows;       /* of x that are multiplied */
     const float *sums; /* of the first sub-block, row 0 */
     struct scales scales;
     /* Where values have a common zero: -zero · sums, with which the sums begin. */
@@ -112,20 +96,32 @@ ALWAYS_INLINE void begin_of(const enum dtype dtype, struct block *b)
     }
 }
 
-/* The values of a whole block, for many rows of x. */
-ALWAYS_INLINE void stage(const enum dtype dtype, struct block *b)
+/* The values of a whole block of Q6_K, for many rows of x. */
+ALWAYS_INLINE void stage(struct block *b)
 {
-    const struct shape shape = shape_of(dtype);
-    for (size_t round = 0; round < b->rounds; round++)
-#pragma GCC unroll 8
-        for (size_t part = 0; part < shape.parts; part++)
-#pragma GCC unroll 8
-            for (size_t g = 0; g < shape.groups; g++)
+    for (size_t quarter = 0; quarter < 4; quarter++)
+#pragma GCC unroll 4
+        for (size_t g = 0; g < 4; g++)
 #pragma GCC unroll 2
-                for (size_t t = 0; t < HALVES; t++)
-                    _mm512_store_si512(
-                        b->staged[(round * shape.parts + part) * shape.groups + g][t],
-                        values_of(dtype, b->tile, round, part, g, t));
+            for (size_t t = 0; t < HALVES; t++)
+#pragma GCC unroll 4
+                for (size_t place = 0; place < 4; place++) {
+                    const uint8_t *tile = b->tile + quarter % 2 * 12 * HALVES * HALF_BYTES;
+                    const size_t sub = quarter / 2 * 8 + place * 2 + quarter % 2;
+                    _mm512_store_si512(b->staged[sub * 4 + g][t],
+                                       values_of(DTYPE_Q6_K, tile, quarter / 2, 2 * place, g, t));
+                }
+}
+
+/* The scales of sixteen rows. */
+ALWAYS_INLINE __m512 scale_of(const enum dtype dtype, const struct block *b, size_t sub,
+                              size_t half)
+{
+    if (dtype == DTYPE_Q8_0 || dtype == DTYPE_Q4_0) {
+        const size_t bytes = dtype == DTYPE_Q8_0 ? 34 : 18;
+        return halves(b->tile + sub * bytes * TILE_ROWS + half * 2 * LANES);
+    }
+    return _mm512_load_ps(b->scales.scale[sub] + half * LANES);
 }
 
 /* Asks for what lies two blocks ahead of a sub-block, in the order of the memory. The processor
@@ -185,7 +181,7 @@ ALWAYS_INLINE void add_sub_block(__m512 total[ROWS_AT_ONCE][HALVES], const enum 
     const size_t sub = round * shape.parts + part;
     const float *sums = b->sums + sub * b->x->ld + i0;
     __m512i high[ROWS_AT_ONCE][HALVES], low[ROWS_AT_ONCE][HALVES];
-    if (i0 == 0 && (rows == ROWS_AT_ONCE || dtype == DTYPE_Q6_K))
+    if (i0 == 0 && b->rows >= ROWS_AT_ONCE)
         fetch_ahead(dtype, b, sub);
     sum_sub_block(high, low, dtype, b, round, part, i0, rows, staged);
 #pragma GCC unroll 4
@@ -193,7 +189,7 @@ ALWAYS_INLINE void add_sub_block(__m512 total[ROWS_AT_ONCE][HALVES], const enum 
 #pragma GCC unroll 2
         for (size_t t = 0; t < HALVES; t++) {
             const __m512i both = _mm512_add_epi32(_mm512_slli_epi32(high[i][t], 7), low[i][t]);
-            const __m512 scale = _mm512_load_ps(b->scales.scale[sub] + t * LANES);
+            const __m512 scale = scale_of(dtype, b, sub, t);
             total[i][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(both), scale, total[i][t]);
             if (!shape.zero)
                 total[i][t] =
@@ -240,6 +236,48 @@ ALWAYS_INLINE void dot_rows(float *c, const enum dtype dtype, const struct block
     store_rows(c, b, total, i0, rows);
 }
 
+/* c[1, 32] (+)= a block of Q6_K · one row of x: the four places of the same bytes go side by side,
+ * so that each byte is loaded once. */
+ALWAYS_INLINE void dot_one_q6_k(float *c, const struct block *b)
+{
+    const size_t places = 4, groups = 4, ld = b->x->ld;
+    __m512 total[ROWS_AT_ONCE][HALVES] = {{_mm512_setzero_ps(), _mm512_setzero_ps()}};
+    for (size_t quarter = 0; quarter < 4; quarter++) {
+        const size_t round = quarter / 2, first = round * 8 + quarter % 2;
+        const size_t at = (b->first_group + first * groups) * ld;
+        const int32_t *x_high = b->x->high + at, *x_low = b->x->low + at;
+        const uint8_t *tile = b->tile + quarter % 2 * groups * 3 * HALVES * HALF_BYTES;
+        __m512i high[4][HALVES], low[4][HALVES];
+#pragma GCC unroll 4
+        for (size_t place = 0; place < places; place++) {
+            high[place][0] = high[place][1] = _mm512_setzero_si512();
+            low[place][0] = low[place][1] = _mm512_set1_epi32(b->begin[(first + 2 * place) * ld]);
+        }
+#pragma GCC unroll 4
+        for (size_t g = 0; g < groups; g++)
+#pragma GCC unroll 2
+            for (size_t t = 0; t < HALVES; t++)
+#pragma GCC unroll 4
+                for (size_t place = 0; place < places; place++) {
+                    const __m512i w = values_of(DTYPE_Q6_K, tile, round, 2 * place, g, t);
+                    const size_t group = (2 * place * groups + g) * ld;
+                    high[place][t] = dot4(high[place][t], w, _mm512_set1_epi32(x_high[group]));
+                    low[place][t] = dot4(low[place][t], w, _mm512_set1_epi32(x_low[group]));
+                }
+#pragma GCC unroll 4
+        for (size_t place = 0; place < places; place++)
+#pragma GCC unroll 2
+            for (size_t t = 0; t < HALVES; t++) {
+                const __m512i both =
+                    _mm512_add_epi32(_mm512_slli_epi32(high[place][t], 7), low[place][t]);
+                const float *scale = b->scales.scale[first + 2 * place] + t * LANES;
+                total[0][t] =
+                    _mm512_fmadd_ps(_mm512_cvtepi32_ps(both), _mm512_load_ps(scale), total[0][t]);
+            }
+    }
+    store_rows(c, b, total, 0, 1);
+}
+
 /* So many of the `left` rows next, that no single row is left over. */
 static size_t rows_next(size_t left)
 {
@@ -263,11 +301,16 @@ ALWAYS_INLINE void dot_some(float *c, const enum dtype dtype, const struct block
 ALWAYS_INLINE void dot_block(float *c, const enum dtype dtype, struct block *b, size_t n)
 {
     const struct shape shape = shape_of(dtype);
-    scales_of(dtype, b->tile, b->rounds, &b->scales);
+    if (dtype == DTYPE_Q4_K || dtype == DTYPE_Q5_K)
+        k_scales(b->tile, b->scales.scale, b->scales.min);
+    if (dtype == DTYPE_Q6_K)
+        q6_scales(b->tile, b->scales.scale);
     if (shape.zero)
         begin_of(dtype, b);
-    if (shape.stage_rows && n >= shape.stage_rows) {
-        stage(dtype, b);
+    if (dtype == DTYPE_Q6_K && n == 1) {
+        dot_one_q6_k(c, b);
+    } else if (shape.stage_rows && n >= shape.stage_rows) {
+        stage(b);
         dot_some(c, dtype, b, n, true);
     } else {
         dot_some(c, dtype, b, n, false);
@@ -280,6 +323,7 @@ ALWAYS_INLINE void dot_strip(float *c, const enum dtype dtype, const uint8_t *st
     const struct shape shape = shape_of(dtype);
     struct block b;
     b.x = x;
+    b.rows = n;
     for (size_t col = 0; col < cols; col += PANEL_COLS) {
         const size_t left = cols - col;
         b.tile = strip + col / PANEL_COLS * shape.row_bytes * TILE_ROWS;

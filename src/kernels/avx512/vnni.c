@@ -288,7 +288,7 @@ static void vnni_unpack_q5_k(struct panel *panel, const void *src, size_t groups
 static void vnni_unpack_q6_k(struct panel *panel, const void *src, size_t groups)
 {
     (void)groups;
-    const uint8_t *low = (const uint8_t *)src + 18 * TILE_ROWS, *high = low + 128 * TILE_ROWS;
+    const uint8_t *q = (const uint8_t *)src + 18 * TILE_ROWS;
     q6_scales(src, panel->scale);
     for (size_t j = 0; j < 16; j++)
         for (size_t half = 0; half < HALVES; half++)
@@ -298,9 +298,9 @@ static void vnni_unpack_q6_k(struct panel *panel, const void *src, size_t groups
     const __m512i top = _mm512_set1_epi8(48);
     for (size_t i = 0; i < 2 * 8 * HALVES; i++) {
         const size_t h = i / (8 * HALVES), g = i / HALVES % 8, half = i % HALVES;
-        const __m512i a = load_half(low, h * 16 + g, half),
-                      b = load_half(low, h * 16 + 8 + g, half);
-        const __m512i bits = load_half(high, h * 8 + g, half);
+        const __m512i a = load_half(q, (h * 8 + g) * 3, half),
+                      b = load_half(q, (h * 8 + g) * 3 + 1, half);
+        const __m512i bits = load_half(q, (h * 8 + g) * 3 + 2, half);
         const size_t group = h * 32 + g;
         put(panel, half, group,
             _mm512_or_si512(low_nibbles(a), _mm512_and_si512(_mm512_slli_epi16(bits, 4), top)));

@@ -139,7 +139,7 @@ void c_unpack_q6_k(struct panel *panel, const void *src, size_t groups)
     (void)groups;
     struct tile_reader reader = {src};
     const uint8_t *d = take(&reader, 1, 2), *scales = take(&reader, 16, 1);
-    const uint8_t *low = take(&reader, 32, 4), *high = take(&reader, 16, 4);
+    const uint8_t *q = take(&reader, 48, 4);
     for (size_t r = 0; r < TILE_ROWS; r++) {
         for (size_t j = 0; j < 16; j++) {
             const float scale = half_at(d + 2 * r) * (float)(int8_t)scales[j * TILE_ROWS + r];
@@ -148,8 +148,9 @@ void c_unpack_q6_k(struct panel *panel, const void *src, size_t groups)
         }
         for (size_t col = 0; col < 256; col++) {
             const size_t h = col / 128, k = col % 128 / 32, l = col % 32;
-            const int bits = byte_of(low, h * 16 + k % 2 * 8 + l / 4, r, l % 4) >> (k / 2 * 4) & 15;
-            const int top = byte_of(high, h * 8 + l / 4, r, l % 4) >> (2 * k) & 3;
+            const size_t piece = (h * 8 + l / 4) * 3;
+            const int bits = byte_of(q, piece + k % 2, r, l % 4) >> (k / 2 * 4) & 15;
+            const int top = byte_of(q, piece + 2, r, l % 4) >> (2 * k) & 3;
             put(panel, r, col, bits | top << 4);
         }
     }
