@@ -26,7 +26,8 @@ MODEL = "qwen3-vl-demo"
 
 
 def is_sanitized():
-    return b"__asan_init" in pathlib.Path(BINARY).read_bytes()
+    program = pathlib.Path(BINARY).read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 SANITIZED = is_sanitized()
