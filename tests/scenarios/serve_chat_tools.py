@@ -7,7 +7,8 @@ import tempfile
 
 from harness import DEMO, ROOT, Scenario, Server, main, sample, user
 
-CALL, THINK, THINK_END = 1550, 1560, 1561  # <tool_call> <think> </think> of the built-in model
+# <tool_call> </tool_call> <think> </think> of the built-in model
+CALL, CALL_END, THINK, THINK_END = 1550, 1551, 1560, 1561
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {
     "type": "object", "properties": {"city": {"enum": ["Oslo", "Rome"]}}, "required": ["city"],
     "additionalProperties": False}}}
@@ -137,6 +138,15 @@ class Calls(Scenario):
         row = sample(2)
         choice, _ = self.both(row["content"], tools=[WEATHER], tool_choice="none")
         self.assertEqual(choice["message"]["content"], row["answer"])
+
+    def test_one_call_ends_the_answer(self):
+        for fields, count in (({"parallel_tool_calls": False}, 1), ({}, 5),
+                              ({"parallel_tool_calls": False, "tools": None}, 5)):
+            reply = self.server.chat("hello", logit_bias={str(CALL_END): 100}, max_tokens=5,
+                                     return_token_ids=True, **{"tools": [WEATHER], **fields})
+            choice, = reply.json()["choices"]
+            self.assertEqual(choice["token_ids"], [CALL_END] * count)
+            self.assertEqual(choice["finish_reason"], "stop" if count == 1 else "length")
 
     def test_a_call_that_is_cut(self):
         choice, stream = self.both("hello", tools=[LIST], tool_choice=NAMED, max_tokens=40)
