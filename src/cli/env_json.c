@@ -152,10 +152,10 @@ static void put_measured(struct json_writer *w, const struct env_report *report)
         const struct measured_type *type = &m->types[i];
         json_begin_object(w);
         put_text(w, "type", dtype_info(report->plan.types[i])->name);
-        put_uint(w, "layers", type->layers);
-        put_uint(w, "prompt_layers", type->prompt_layers);
+        put_uint(w, "layers", type->sizes.layers);
         put_uint(w, "prompt_tokens", type->prompt_tokens);
-        put_known(w, "prompt_ms", type->prompt_s * 1e3);
+        put_known(w, "prompt_first_layer_ms", type->prompt_first_s * 1e3);
+        put_known(w, "prompt_layer_ms", type->prompt_rest_s * 1e3);
         put_known(w, "layers_ms", type->layers_s * 1e3);
         put_known(w, "head_ms", type->head_s * 1e3);
         json_end_object(w);

@@ -7,10 +7,10 @@
 
 #include <stdlib.h>
 
-enum { RUNS_MAX = 3, STEPS_MIN = 3, STEPS_MAX = 32, PROBE_TOKENS = 32, LEAST_PROMPT = 128 };
+enum { RUNS_MAX = 3, STEPS_MIN = 3, STEPS_MAX = 32, PROBE_TOKENS = 64, LEAST_PROMPT = 128 };
 
 /* Of one type's time: the last share that a prompt may begin in, and building may take long. */
-static const double prompt_share = 0.6;
+static const double prompt_share = 0.7;
 
 struct stopwatch {
     int64_t begun_ns;
@@ -92,42 +92,37 @@ static enum status measure_reading(struct measurement *out, struct pool *pool, u
     return STATUS_OK;
 }
 
-static void set_layers(struct rig *rig, uint32_t layers)
+/* How much of a prompt takes no longer than that: as much as bench engine's, or less. */
+static uint32_t choose_tokens(struct rig *rig, double seconds)
 {
-    rig->made.model.config.text.layers = layers;
-}
-
-/* How much of a prompt, through how many layers, takes no longer than that: as much as bench
- * engine's, else through one layer, else less. Long prompts take less time per token. */
-static void choose_prompt(struct rig *rig, double seconds, struct measured_type *out)
-{
-    set_layers(rig, 1);
-    rig_forward(rig, 0, PROBE_TOKENS, false); /* warms up */
+    rig_prompt(rig, PROBE_TOKENS); /* warms up */
     const struct stopwatch watch = stopwatch_begin(0);
-    rig_forward(rig, 0, PROBE_TOKENS, false);
+    rig_prompt(rig, PROBE_TOKENS);
     const double token_s = elapsed(&watch) / PROBE_TOKENS;
-    out->prompt_tokens = MEASURED_PROMPT;
-    out->prompt_layers = token_s * MEASURED_PROMPT * out->layers < seconds ? out->layers : 1;
-    while (out->prompt_tokens > LEAST_PROMPT &&
-           token_s * out->prompt_tokens * out->prompt_layers > seconds)
-        out->prompt_tokens /= 2;
+    uint32_t tokens = MEASURED_PROMPT;
+    while (tokens > LEAST_PROMPT && token_s * tokens > seconds)
+        tokens /= 2;
+    return tokens;
 }
 
 static void measure_prompt(struct rig *rig, const struct stopwatch *watch,
                            struct measured_type *out)
 {
-    double seconds[RUNS_MAX];
+    double layers[RIG_LAYERS][RUNS_MAX], last = 0;
     size_t runs = 0;
-    choose_prompt(rig, left(watch) * prompt_share, out);
-    set_layers(rig, out->prompt_layers);
-    while (runs == 0 || (runs < RUNS_MAX &&
-                         elapsed(watch) + seconds[runs - 1] < watch->seconds * prompt_share)) {
+    out->prompt_tokens = choose_tokens(rig, left(watch) * prompt_share);
+    while (runs == 0 ||
+           (runs < RUNS_MAX && elapsed(watch) + last < watch->seconds * prompt_share)) {
         const struct stopwatch run = stopwatch_begin(0);
-        rig_forward(rig, 0, out->prompt_tokens, false);
-        seconds[runs++] = elapsed(&run);
+        rig_prompt(rig, out->prompt_tokens);
+        last = elapsed(&run);
+        for (size_t i = 0; i < RIG_LAYERS; i++)
+            layers[i][runs] = rig->layer_s[i];
+        runs++;
     }
-    out->prompt_s = median(seconds, runs);
-    set_layers(rig, out->layers);
+    for (size_t i = 0; i < RIG_LAYERS; i++)
+        *(i < FINE_LAYERS ? &out->prompt_first_s : &out->prompt_rest_s) +=
+            median(layers[i], runs) / FINE_LAYERS;
 }
 
 /* Steps without and with the output head by turns. */
@@ -135,14 +130,14 @@ static void measure_steps(struct rig *rig, const struct stopwatch *watch, struct
 {
     double layers[STEPS_MAX], heads[STEPS_MAX];
     size_t steps = 0;
-    rig_forward(rig, out->prompt_tokens, 1, true);
+    rig_step(rig, out->prompt_tokens, true);
     while (steps < STEPS_MIN || (steps < STEPS_MAX && left(watch) > 0)) {
         const uint32_t at = out->prompt_tokens + (uint32_t)steps;
         const struct stopwatch without = stopwatch_begin(0);
-        rig_forward(rig, at, 1, false);
+        rig_step(rig, at, false);
         layers[steps] = elapsed(&without);
         const struct stopwatch with = stopwatch_begin(0);
-        rig_forward(rig, at, 1, true);
+        rig_step(rig, at, true);
         heads[steps] = elapsed(&with) - layers[steps];
         steps++;
     }
@@ -167,7 +162,6 @@ static enum status measure_type(const struct measure_plan *plan, enum dtype type
         status = rig_init(&rig, &made, MEASURED_PROMPT + STEPS_MAX, why);
     if (status != STATUS_OK)
         return status;
-    out->layers = made.config.text.layers;
     measurement->kernels = compute_kernels(rig.compute)->name;
     measure_prompt(&rig, &watch, out);
     measure_steps(&rig, &watch, out);
@@ -284,10 +278,12 @@ double predict_decode(const struct measured_type *m, const struct model_sizes *s
 
 double predict_prefill(const struct measured_type *m, const struct model_sizes *sizes)
 {
-    const double part = (double)m->prompt_layers / m->layers;
+    const double first = sizes->layers < FINE_LAYERS ? sizes->layers : FINE_LAYERS;
+    const double layers = first * m->prompt_first_s + (sizes->layers - first) * m->prompt_rest_s;
+    const double larger = ratio(sizes->layer_products, m->sizes.layer_products) *
+                          ratio(m->sizes.layers, sizes->layers);
     return m->prompt_tokens /
-           (m->prompt_s * ratio(sizes->layer_products, m->sizes.layer_products) / part +
-            m->head_s * ratio(sizes->head_bytes, m->sizes.head_bytes));
+           (layers * larger + m->head_s * ratio(sizes->head_bytes, m->sizes.head_bytes));
 }
 
 double predict_picture(const struct measurement *m, const struct model_config *config,

@@ -24,11 +24,10 @@ struct measure_plan {
 };
 
 struct measured_type {
-    uint32_t layers;          /* that were made */
     struct model_sizes sizes; /* of what was made */
-    uint32_t prompt_tokens, prompt_layers;
-    double prompt_s;         /* the prompt through prompt_layers */
-    double layers_s, head_s; /* of one decoding step at the end of the prompt */
+    uint32_t prompt_tokens;
+    double prompt_first_s, prompt_rest_s; /* the prompt in one of the first layers, in another */
+    double layers_s, head_s;              /* of one decoding step at the end of the prompt */
 };
 
 struct measurement {

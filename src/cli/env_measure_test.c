@@ -72,9 +72,10 @@ static void measures_every_type_and_the_tower(void **state)
         const struct measured_type *type = &m.types[i];
         struct model_sizes sizes;
         assert_int_equal(model_sizes_count(&config, plan.types[i], &sizes, NULL), STATUS_OK);
-        assert_true(type->prompt_s > 0 && type->layers_s > 0 && type->head_s >= 0);
+        assert_true(type->prompt_first_s > 0 && type->prompt_rest_s > 0);
+        assert_true(type->layers_s > 0 && type->head_s >= 0);
         assert_in_range(type->prompt_tokens, 1, MEASURED_PROMPT);
-        assert_in_range(type->prompt_layers, 1, type->layers);
+        assert_in_range(type->sizes.layers, 1, config.text.layers);
         const double decode = predict_decode(type, &sizes);
         const double prefill = predict_prefill(type, &sizes);
         assert_true(decode > 0 && prefill > 0);
@@ -89,18 +90,20 @@ static void predictions_add_up(void **state)
 {
     (void)state;
     const struct measured_type m = {
-        .layers = 2,
-        .sizes = {.layer_bytes = 200, .head_bytes = 50, .layer_products = 1000},
+        .sizes = {.layers = 2, .layer_bytes = 200, .head_bytes = 50, .layer_products = 1000},
         .prompt_tokens = 512,
-        .prompt_layers = 1,
-        .prompt_s = 0.5,
+        .prompt_first_s = 0.9,
+        .prompt_rest_s = 0.5,
         .layers_s = 0.010,
         .head_s = 0.002,
     };
     const struct model_sizes whole = {
-        .layer_bytes = 3600, .head_bytes = 400, .layer_products = 18000};
+        .layers = 36, .layer_bytes = 3600, .head_bytes = 400, .layer_products = 18000};
     assert_true(near(predict_decode(&m, &whole), 1 / (0.010 * 18 + 0.002 * 8)));
-    assert_true(near(predict_prefill(&m, &whole), 512 / (0.5 * 2 * 18 + 0.002 * 8)));
+    assert_true(near(predict_prefill(&m, &whole), 512 / (2 * 0.9 + 34 * 0.5 + 0.002 * 8)));
+    const struct model_sizes larger = {
+        .layers = 64, .layer_bytes = 3600, .head_bytes = 400, .layer_products = 64000};
+    assert_true(near(predict_prefill(&m, &larger), 512 / (2 * (2 * 0.9 + 62 * 0.5) + 0.002 * 8)));
     struct measurement all = {.vision = {.depth = 27, .embed_s = 1, .block_s = 2, .merger_s = 3}};
     all.vision.sizes = (struct model_sizes){
         .patch_embed_products = 10, .block_products = 100, .merger_products = 1000};

@@ -209,7 +209,6 @@ static void speed_decides_when_it_is_known(void **state)
         m.vision.sizes = modes.list[0].sizes;
         for (size_t t = 0; t < 3; t++)
             m.types[t] = (struct measured_type){
-                .layers = 36,
                 .sizes = find(&modes,
                               t == 0   ? "bf16"
                               : t == 1 ? "q8_0"
@@ -217,8 +216,8 @@ static void speed_decides_when_it_is_known(void **state)
                               -1)
                              ->sizes,
                 .prompt_tokens = 512,
-                .prompt_layers = 36,
-                .prompt_s = 10,
+                .prompt_first_s = 10.0 / 36,
+                .prompt_rest_s = 10.0 / 36,
                 .layers_s = rows[i].step_s[t],
             };
         env_modes_predict(&modes, &plan, &m, &model);

@@ -1,6 +1,8 @@
 #include "cli/env_rig.h"
 
+#include "base/clock.h"
 #include "cli/env_sizes.h"
+#include "engine/sequence.h"
 #include "engine/vision.h"
 
 #include <stdlib.h>
@@ -55,13 +57,29 @@ static size_t widest(const struct model_config *config)
     return most;
 }
 
+/* Gives the model at least RIG_LAYERS layers. */
+static enum status repeat_layers(struct rig *rig, struct reason *why)
+{
+    struct weights *w = &rig->made.model.weights;
+    struct text_layer *layers = arena_array(&rig->made.arena, RIG_LAYERS, sizeof *layers);
+    if (!layers)
+        return reason_no_memory(why, RIG_LAYERS * sizeof *layers);
+    for (uint32_t i = 0; i < RIG_LAYERS; i++)
+        layers[i] = w->layers[i % rig->layers];
+    w->layers = layers;
+    rig->made.model.config.text.layers = RIG_LAYERS;
+    return STATUS_OK;
+}
+
 static enum status make_weights(struct rig *rig, const struct rig_plan *plan, struct reason *why)
 {
     const struct synthetic_plan made = {.config = plan->config,
                                         .type = plan->type,
                                         .true_layers = plan->true_layers,
                                         .vision = plan->vision};
-    return synthetic_build(&made, compute_pool(rig->compute), &rig->made, why);
+    rig->layers = plan->config.text.layers;
+    const enum status status = synthetic_build(&made, compute_pool(rig->compute), &rig->made, why);
+    return status == STATUS_OK && rig->layers < RIG_LAYERS ? repeat_layers(rig, why) : status;
 }
 
 static enum status make_sequence(struct rig *rig, struct reason *why)
@@ -109,7 +127,7 @@ void rig_release(struct rig *rig)
     *rig = (struct rig){0};
 }
 
-void rig_forward(struct rig *rig, uint32_t first, uint32_t n, bool with_head)
+static void forward(struct rig *rig, uint32_t first, uint32_t n, bool fast, bool with_head)
 {
     const uint32_t vocabulary = rig->made.model.config.text.vocab_size;
     for (uint32_t i = 0; i < n; i++) {
@@ -119,11 +137,41 @@ void rig_forward(struct rig *rig, uint32_t first, uint32_t n, bool with_head)
             .position = {at, at, at},
             .pages = &rig->pages,
             .index = first + i,
-            .fast = n > 1,
+            .fast = fast,
         };
     }
     rig->rows[n - 1].wants_logits = with_head;
     decoder_forward(rig->decoder, rig->rows, n);
+}
+
+static void note_time(void *arg, int layer, const float *x, size_t n, size_t dim)
+{
+    (void)x, (void)n, (void)dim;
+    struct rig *rig = arg;
+    const int64_t now = clock_ns(&clock_system);
+    if (layer >= 0)
+        rig->layer_s[layer] += (double)(now - rig->traced_ns) * 1e-9;
+    rig->traced_ns = now;
+}
+
+/* A shorter prompt than the scheduler calls long stands for a long one too. */
+void rig_prompt(struct rig *rig, uint32_t n)
+{
+    const uint32_t long_prompt = n > FINE_PROMPT_TOKENS ? n : FINE_PROMPT_TOKENS + n;
+    const uint32_t fast = fast_rows_of(long_prompt) - (long_prompt - n);
+    rig->made.model.config.text.layers = RIG_LAYERS;
+    memset(rig->layer_s, 0, sizeof rig->layer_s);
+    decoder_set_trace(rig->decoder, note_time, rig);
+    forward(rig, 0, fast, true, false);
+    if (fast < n)
+        forward(rig, fast, n - fast, false, false);
+    decoder_set_trace(rig->decoder, NULL, NULL);
+}
+
+void rig_step(struct rig *rig, uint32_t index, bool with_head)
+{
+    rig->made.model.config.text.layers = rig->layers;
+    forward(rig, index, 1, false, with_head);
 }
 
 enum status rig_look(struct rig *rig, uint32_t side, struct reason *why)

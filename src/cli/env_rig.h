@@ -12,8 +12,15 @@ struct rig_plan {
     int threads;
 };
 
+/* Layers that prompts go through: the decoder's fine ones, and as many others, since these may be
+ * faster. */
+enum { RIG_LAYERS = 2 * FINE_LAYERS };
+
 struct rig {
-    struct synthetic made;
+    struct synthetic made;      /* if it has fewer layers than RIG_LAYERS, they stand there again */
+    uint32_t layers;            /* that were made */
+    double layer_s[RIG_LAYERS]; /* of the last rig_prompt */
+    int64_t traced_ns;
     struct compute *compute;
     struct kv_cache *cache;
     struct decoder *decoder;
@@ -33,9 +40,13 @@ MUST_CHECK enum status rig_init(struct rig *rig, const struct rig_plan *plan, ui
                                 struct reason *why);
 void rig_release(struct rig *rig);
 
-/* Tokens [first, first + n) of the sequence go through the decoder, as of a long prompt if n > 1;
- * with_head: the last one gets its logits. */
-void rig_forward(struct rig *rig, uint32_t first, uint32_t n, bool with_head);
+/* The first n ≥ 2 tokens of the sequence go through RIG_LAYERS layers in the batches that the
+ * scheduler makes of a long prompt, without the output head. Notes the time of each layer. */
+void rig_prompt(struct rig *rig, uint32_t n);
+
+/* One token goes through the layers that were made, as when answering; with_head: it gets its
+ * logits. */
+void rig_step(struct rig *rig, uint32_t index, bool with_head);
 
 /* A picture of side × side patches goes through the vision tower. Code: memory_full. */
 MUST_CHECK enum status rig_look(struct rig *rig, uint32_t side, struct reason *why);

@@ -67,7 +67,7 @@ enum status model_sizes_count(const struct model_config *config, enum dtype type
                               struct model_sizes *out, struct reason *why)
 {
     struct synthetic outline;
-    *out = (struct model_sizes){0};
+    *out = (struct model_sizes){.layers = config->text.layers};
     enum status status = synthetic_outline(config, &outline, why);
     if (status != STATUS_OK)
         return status;

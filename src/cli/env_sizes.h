@@ -7,6 +7,7 @@
 
 /* Bytes, and multiplications of weights. */
 struct model_sizes {
+    uint32_t layers;               /* of the decoder */
     uint64_t text_bytes;           /* weights of the text model */
     uint64_t vision_bytes;         /* of the vision tower and its mergers, in 16 bits */
     uint64_t layer_bytes;          /* of them, matrices of the decoder layers */

@@ -394,7 +394,7 @@ static void explain_measurement(const struct page *page)
                    "的提示和单个 token 通过 %u 个虚构的 %s 解码层及输出层的时间，以及一张 %d × %d "
                    "像素的图片通过若干视觉层的时间，再按整个模型换算%s。"),
               m->seconds, m->threads, m->kernels, m->read_bytes_per_s / 1e9, first->prompt_tokens,
-              first->layers, page->report->models[0].name, MEASURED_PICTURE, MEASURED_PICTURE,
+              first->sizes.layers, page->report->models[0].name, MEASURED_PICTURE, MEASURED_PICTURE,
               page->report->model_count > 1
                   ? word(page, ", to other models by their bytes and multiplications",
                          "；其他模型按字节数和乘法次数换算")

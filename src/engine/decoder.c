@@ -8,10 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The first layers are fine for all rows: what they add is small, and an error in it goes through
- * all others (docs/internals/quantised.md). */
-enum { FINE_LAYERS = 2 };
-
 struct decoder {
     const struct model *model;
     struct compute *compute;

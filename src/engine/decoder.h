@@ -12,6 +12,10 @@
 
 struct decoder;
 
+/* The first layers are fine for all rows: what they add is small, and an error in it goes through
+ * all others (docs/internals/quantised.md). */
+enum { FINE_LAYERS = 2 };
+
 struct decoder_limits {
     uint32_t rows;        /* of one batch */
     uint32_t logits_rows; /* of one batch */
@@ -28,8 +32,8 @@ struct decoder_row {
     bool fast; /* less precise products will do (kernels/ops.h); such rows come last */
 };
 
-/* For tests: sees the residual stream x[n, H]: layer -1 is the input of layer 0, layer i the output
- * of layer i with its deepstack rows added. */
+/* For tests and measurements: sees the residual stream x[n, H]: layer -1 is the input of layer 0,
+ * layer i the output of layer i with its deepstack rows added. */
 typedef void decoder_trace_fn(void *arg, int layer, const float *x, size_t n, size_t dim);
 
 /* compute_limits of `compute` must allow limits.rows. Everything is borrowed. Codes: memory_full.
