@@ -122,6 +122,19 @@ static void call_matmul(struct bench *bench)
     matmul(bench->compute, &bench->matrix, bench->a, bench->n, bench->c);
 }
 
+/* Fine products, and fast ones where they differ for plain matrices. */
+static int precisions(const struct bench *bench)
+{
+    return bench->kernels.bf16 ? 2 : 1;
+}
+
+/* What the figures of a precision are called. */
+static const char *use_precision(struct bench *bench, int precision)
+{
+    compute_set_fine_rows(bench->compute, precision == 0 ? SIZE_MAX : 0);
+    return precision == 0 ? "" : " fast";
+}
+
 enum { HEADS = 16, KV_HEADS = 4, TOKENS = 1024, PAGE = 16 };
 
 static void call_attention_full(struct bench *bench)
@@ -155,7 +168,8 @@ static void call_attention_paged(struct bench *bench)
 }
 
 /* Keys and values of one type; they are whatever bits are there, converted from F32. */
-static void bench_paged(struct bench *bench, enum dtype dtype, int threads, double peak)
+static void bench_paged(struct bench *bench, enum dtype dtype, const char *how, int threads,
+                        double peak)
 {
     const size_t count = (size_t)2 * TOKENS * KV_HEADS * 128;
     float *values = malloc(count * sizeof *values);
@@ -167,29 +181,29 @@ static void bench_paged(struct bench *bench, enum dtype dtype, int threads, doub
     bench->n = 512; /* rows that see 513 … 1024 tokens */
     const double flops = 4.0 * 512 * 768.5 * HEADS * 128;
     const double rate = flops * 1e-9 / seconds(call_attention_paged, bench);
-    printf("  attention_paged %-4s prefill, %d x 128, threads=%d %8.1f GFLOP/s, %.0f %% of the "
+    printf("  attention_paged%s %-4s prefill, %d x 128, threads=%d %8.1f GFLOP/s, %.0f %% of the "
            "peak\n",
-           dtype_info(dtype)->name, HEADS, threads, rate, rate / (peak * threads) * 100);
+           how, dtype_info(dtype)->name, HEADS, threads, rate, rate / (peak * threads) * 100);
     bench->n = 1;
-    printf("  attention_paged %-4s decode, %d x 128, threads=%d %8.1f M keys/s\n",
+    printf("  attention_paged%s %-4s decode, %d x 128, threads=%d %8.1f M keys/s\n", how,
            dtype_info(dtype)->name, HEADS, threads,
            1e-6 * TOKENS * KV_HEADS / seconds(call_attention_paged, bench));
     memcpy(bench->large, values, count * sizeof *values);
     free(values);
 }
 
-static void bench_attention(struct bench *bench, int threads, double peak)
+static void bench_attention(struct bench *bench, const char *how, int threads, double peak)
 {
     for (bench->n = 64; bench->n <= 72; bench->n += 8) {
         const double flops = 4.0 * TOKENS * TOKENS * HEADS * (double)bench->n;
         const double rate = flops * 1e-9 / seconds(call_attention_full, bench);
-        printf("  attention_full %d tokens, %d x %zu, threads=%d %8.1f GFLOP/s, %.0f %% of the "
+        printf("  attention_full%s %d tokens, %d x %zu, threads=%d %8.1f GFLOP/s, %.0f %% of the "
                "peak\n",
-               TOKENS, HEADS, bench->n, threads, rate, rate / (peak * threads) * 100);
+               how, TOKENS, HEADS, bench->n, threads, rate, rate / (peak * threads) * 100);
     }
-    bench_paged(bench, DTYPE_F32, threads, peak);
-    bench_paged(bench, DTYPE_F16, threads, peak);
-    bench_paged(bench, DTYPE_Q8_0, threads, peak);
+    bench_paged(bench, DTYPE_F32, how, threads, peak);
+    bench_paged(bench, DTYPE_F16, how, threads, peak);
+    bench_paged(bench, DTYPE_Q8_0, how, threads, peak);
 }
 
 /* Millions of elements per second of the row kernels, in the cache. */
@@ -245,17 +259,20 @@ static void bench_matmul(struct bench *bench, int threads, double peak)
         exit(2);
     bench->n = 512;
     for (size_t s = 0; s < 2; s++) {
-        for (enum dtype dtype = 0; dtype < DTYPE_PLAIN_COUNT; dtype++) {
+        for (int i = 0; i < precisions(bench) * DTYPE_PLAIN_COUNT; i++) {
+            const enum dtype dtype = (enum dtype)(i % DTYPE_PLAIN_COUNT);
+            const char *how = use_precision(bench, i / DTYPE_PLAIN_COUNT);
             bench->matrix = (struct matrix){
                 .data = bench->large, .dtype = dtype, .rows = shapes[s][0], .cols = shapes[s][1]};
             const double flops = 2.0 * 512 * shapes[s][0] * shapes[s][1];
             const double rate = flops * 1e-9 / seconds(call_matmul, bench);
-            printf("  matmul 512 x %u x %u %-4s threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
-                   shapes[s][0], shapes[s][1], dtype_names[dtype], threads, rate,
+            printf("  matmul%s 512 x %u x %u %-4s threads=%d %8.1f GFLOP/s, %.0f %% of the peak\n",
+                   how, shapes[s][0], shapes[s][1], dtype_names[dtype], threads, rate,
                    rate / (peak * threads) * 100);
         }
     }
-    bench_attention(bench, threads, peak);
+    for (int i = 0; i < precisions(bench); i++)
+        bench_attention(bench, use_precision(bench, i), threads, peak);
     compute_destroy(bench->compute);
 }
 
