@@ -1,11 +1,11 @@
 /* Fine products straight from the tiles, in AVX-512 with VNNI: values are taken out of a tile in
- * registers, on ports that vpdpbusd leaves free, and never go through a panel. A row of the result
- * has the same bits as by way of the panel. Compiled with the flags for VNNI. */
+ * registers, on ports that vpdpbusd leaves free, and never go through a panel. Tiles are read from
+ * the beginning to the end: docs/internals/quantised.md. Compiled with the flags for VNNI. */
 #include "kernels/avx512/tiles.h"
 #include "kernels/kernels.h"
 #include "kernels/variants.h"
 
-/* Rows of x at a time: two planes by two tiles are four accumulators of each. */
+/* Rows of x at a time: two planes by two halves of a tile are four accumulators of each. */
 enum { ROWS_AT_ONCE = 4 };
 
 /* How a tile of 256 columns falls into sub-blocks: `rounds` of a loop, in each of which `parts`
