@@ -191,6 +191,39 @@ static void long_contexts_are_the_same(void **state)
     *from = before;
 }
 
+/* Overwrites what follows a key, after its type and length, in the file of the text model. */
+static void patch_value(const char *key, const char *value)
+{
+    struct reason why;
+    struct buf bytes;
+    buf_init(&bytes, 64 << 20);
+    must(file_read(f.text, &bytes, &why), &why);
+    char *at = memmem(bytes.data, bytes.len, key, strlen(key));
+    assert_non_null(at);
+    memcpy(at + strlen(key) + 4 + 8, value, strlen(value));
+    FILE *file = fopen(f.text, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.data, 1, bytes.len, file), bytes.len);
+    fclose(file);
+    buf_release(&bytes);
+}
+
+static void other_long_contexts_are_refused(void **state)
+{
+    (void)state;
+    struct text_config *from = &f.source.config.text;
+    const struct text_config before = *from;
+    struct reason why;
+    yarn_stretch(from, 3);
+    convert(DTYPE_Q8_0);
+    *from = before;
+    patch_value("qwen3vl.rope.scaling.type", "ring");
+    model_close(&f.result);
+    assert_int_equal(model_open(f.text, NULL, &f.result, &why), STATUS_INVALID);
+    assert_string_equal(why.code, "bad_config");
+    assert_non_null(strstr(why.message[LANG_EN], "qwen3vl.rope.scaling.type is neither"));
+}
+
 static void encode_by_both(const struct json *row)
 {
     struct reason why;
@@ -354,6 +387,7 @@ int main(void)
         cmocka_unit_test(every_type_can_be_loaded_again),
         cmocka_unit_test(configuration_is_the_same),
         cmocka_unit_test(long_contexts_are_the_same),
+        cmocka_unit_test(other_long_contexts_are_refused),
         cmocka_unit_test(tokenizer_is_the_same),
         cmocka_unit_test(gguf_can_be_the_source),
         cmocka_unit_test(a_full_disk_leaves_nothing),
