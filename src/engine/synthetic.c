@@ -245,15 +245,15 @@ static void make(struct maker *maker)
         make_vision(maker);
 }
 
-/* Stands for a checkpoint's mapping: what is packed is given back from it. Large pages, for filling
- * it is most of the work. */
-static bool map_file(struct synthetic *out, size_t bytes)
+/* Stands for a checkpoint's mapping: what is packed is given back from it. If most is, large pages
+ * make it cheap to fill; otherwise its pages are as small as a file's, which costs speed. */
+static bool map_file(struct synthetic *out, size_t bytes, bool is_packed)
 {
     void *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED)
         return false;
-    (void)madvise(mapping, bytes, MADV_HUGEPAGE);
+    (void)madvise(mapping, bytes, is_packed ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     out->mapping = mapping;
     out->mapping_bytes = bytes;
     return true;
@@ -293,7 +293,7 @@ enum status synthetic_build(const struct synthetic_plan *plan, struct pool *pool
     bool good = allocate(out);
     if (good)
         make(&maker);
-    good = good && !maker.failed && map_file(out, maker.used);
+    good = good && !maker.failed && map_file(out, maker.used, plan->type >= DTYPE_PLAIN_COUNT);
     if (good)
         make(&maker);
     enum status status = good && !maker.failed ? STATUS_OK : reason_no_memory(why, maker.used);
