@@ -156,8 +156,8 @@ static void print_tools(const struct page *page)
     for (int i = 0; i < TOOL_COUNT; i++) {
         const char *version = page->report->tools.version[i];
         const size_t at = strlen(text);
-        snprintf(text + at, sizeof text - at, "%s%s %s", i ? ", " : "", tool_name((enum tool)i),
-                 *version ? version : word(page, "missing", "缺失"));
+        snprintf(text + at, sizeof text - at, "%s%s %s", i ? word(page, ", ", "，") : "",
+                 tool_name((enum tool)i), *version ? version : word(page, "missing", "缺失"));
     }
     row(page, "clients", "客户端", "%s", text);
     row(page, "", "", "%s",
@@ -241,7 +241,7 @@ static void list_types(const struct page *page, const struct env_model *model, i
         if (mode->model != model || mode->gpu != gpu || mode->verdict != verdict)
             continue;
         const size_t at = strlen(out);
-        snprintf(out + at, size - at, "%s%s", *out ? ", " : "", mode->quantize);
+        snprintf(out + at, size - at, "%s%s", *out ? word(page, ", ", "、") : "", mode->quantize);
     }
 }
 
@@ -259,7 +259,7 @@ static void print_card(const struct page *page, const struct env_model *model, i
         list_types(page, model, gpu, (enum verdict)v, text, sizeof text);
         if (!*text)
             continue;
-        printf("%s%s %s", first ? "" : "; ", words[v], text);
+        printf("%s%s %s", first ? "" : word(page, "; ", "；"), words[v], text);
         first = false;
     }
     putchar('\n');
@@ -279,13 +279,19 @@ static void print_models(const struct page *page)
 }
 
 /* Bytes of what is not broken at `text`, which is no space: a word, or a character of a script
- * without spaces. */
+ * without spaces; with the marks behind it, which do not begin a line. */
 static size_t piece_len(const char *text)
 {
+    static const char *const marks[] = {"。", "，", "；", "：", "、", "）"};
     size_t len = 0;
     while (text[len] && text[len] != ' ' && (unsigned char)text[len] < 0x80)
         len++;
-    return len > 0 ? len : utf8_decode(text, strlen(text)).len;
+    if (len == 0)
+        len = utf8_decode(text, strlen(text)).len;
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (str_starts(str_from(text + len), marks[i]))
+            return len + strlen(marks[i]);
+    return len;
 }
 
 /* A paragraph, broken between words at the width of the page; Chinese breaks anywhere. */
