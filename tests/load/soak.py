@@ -20,9 +20,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenarios"))
+import harness  # noqa: E402
 from harness import (DEMO, IMAGES, MODEL, SANITIZED, Closed, Server, chat_body, endless,  # noqa: E402
                      events_of, image_part, request_bytes, user)
 
+harness.DEADLINE_S = 600  # a busy machine may be slow: that is no wrong answer
 CHAT = "/v1/chat/completions"
 CONTEXT, PAGE = 2048, 32
 # Growth that allocators may show without anything being lost.
@@ -265,6 +267,9 @@ class Soak:
             self.done[case.act] += 1
             if outcome != case.truth:
                 self.wrong.append((number, case.name, case.truth, outcome))
+                if len(self.wrong) <= 10:
+                    print(f"request {number}, {case.name}:\n  alone    {case.truth}\n"
+                          f"  together {outcome}", flush=True)
             if sum(self.done.values()) % 1000 == 0:
                 print(f"{sum(self.done.values())} requests, {len(self.wrong)} wrong", flush=True)
 
@@ -298,8 +303,8 @@ class Soak:
                   ", ".join(f"{k} {v}" for k, v in self.quarters[-1].items()), flush=True)
 
     def findings(self):
-        for number, name, truth, outcome in self.wrong[:10]:
-            yield f"request {number}, {name}:\n  alone    {truth}\n  together {outcome}"
+        if self.wrong:
+            yield f"{len(self.wrong)} answers are not those of the single runs"
         first, last = self.quarters[0], self.quarters[-1]
         if last["rss"] > first["rss"] * RSS_SHARE + RSS_BYTES:
             yield f"resident memory grew from {first['rss']} to {last['rss']} bytes"
@@ -336,8 +341,7 @@ def main():
     print(f"slowest: {soak.slowest[0]:.1f} s, {soak.slowest[1]}")
     for finding in findings:
         print(finding)
-    print(f"{len(findings)} findings, {len(soak.wrong)} wrong answers" +
-          (" (sanitized)" if SANITIZED else ""))
+    print(f"{len(findings)} findings" + (" (sanitized)" if SANITIZED else ""))
     sys.exit(1 if findings else 0)
 
 
