@@ -89,6 +89,13 @@ class Tokens(Scenario):
         self.assertEqual(self.ask(stop=word, min_tokens=8).text(), answer)
         self.assertEqual(self.ask(stop=[word, "."], min_tokens=8).text(), answer[:-1])
 
+    def check_same(self, items, others):
+        """The last bits depend on how much of the prompt was in the cache."""
+        self.assertEqual([i["bytes"] for i in items], [i["bytes"] for i in others])
+        for item, other in zip(items, others):
+            self.assertAlmostEqual(item["logprob"], other["logprob"], delta=1e-4)
+            self.check_same(item.get("top_logprobs", []), other.get("top_logprobs", []))
+
     def check_items(self, items, top):
         for item in items:
             self.assertEqual(set(item), {"token", "logprob", "bytes", "top_logprobs"})
@@ -114,8 +121,7 @@ class Tokens(Scenario):
             self.assertEqual(len(item["top_logprobs"]), 20)
         self.assertIsNone(reply.json()["choices"][0]["logprobs"]["refusal"])
         bare = logprobs_of(self.ask(logprobs=True))
-        self.assertEqual([(i["token"], i["logprob"], i["top_logprobs"]) for i in bare],
-                         [(i["token"], i["logprob"], []) for i in items])
+        self.check_same(bare, [dict(item, top_logprobs=[]) for item in items])
         self.assertIsNone(self.ask().json()["choices"][0]["logprobs"])
 
     def test_logprobs_are_the_models_own(self):
@@ -123,7 +129,7 @@ class Tokens(Scenario):
         usual = logprobs_of(self.ask(logprobs=True, top_logprobs=5, max_tokens=1))[0]
         other = logprobs_of(self.ask(logprobs=True, top_logprobs=5, max_tokens=1, temperature=1.7,
                                      logit_bias={"100": 100}, repetition_penalty=1.5, top_k=3))[0]
-        self.assertEqual(other["top_logprobs"], usual["top_logprobs"])
+        self.check_same(other["top_logprobs"], usual["top_logprobs"])
         self.assertLess(other["logprob"], usual["logprob"])
         self.assertNotEqual(other["token"], usual["token"])
 
@@ -144,7 +150,7 @@ class Tokens(Scenario):
                 choice = whole.json()["choices"][index]
                 chunks = chunks_of(stream, index)
                 items = [i for c in chunks if c["logprobs"] for i in c["logprobs"]["content"]]
-                self.assertEqual(items, choice["logprobs"]["content"])
+                self.check_same(items, choice["logprobs"]["content"])
                 self.assertEqual(len(items), len(choice["token_ids"]))
                 self.assertEqual([i for c in chunks for i in c.get("token_ids", [])],
                                  choice["token_ids"])
