@@ -45,13 +45,13 @@ static double median(double *values, size_t n)
     return values[(n - 1) / 2];
 }
 
-/* So many bytes, read in turn, that the caches hold little of them. */
+/* So many bytes, read in turn, that the caches hold a few percent of them at most. */
 static uint64_t beyond_caches(void)
 {
-    const uint64_t least = (uint64_t)256 << 20, most = (uint64_t)1 << 30;
+    const uint64_t least = (uint64_t)384 << 20, most = (uint64_t)1 << 30;
     struct cpu_counts counts;
     cpu_counts_read(&counts);
-    const uint64_t wanted = counts.cache_bytes * 4;
+    const uint64_t wanted = counts.cache_bytes * 12;
     return wanted < least ? least : wanted > most ? most : wanted;
 }
 
