@@ -18,7 +18,7 @@
 #define PACKED_LIMIT       0.02f
 #define PACKED_SEEN_LIMIT  0.2f
 #define PACKED_TOWER_LIMIT 0.05f
-#define LEAST_COSINE 0.9995
+#define LEAST_COSINE       0.9995
 /* From this share of the logits' standard deviation on, a token stands out. */
 #define CLEAR_MARGIN 0.05
 /* Keys and values rounded to 11 bits, or to 8: twice what was seen. */
