@@ -3,6 +3,7 @@
 #include "base/test.h"
 
 #include <math.h>
+#include <unistd.h>
 
 static bool near(double a, double b)
 {
@@ -233,6 +234,9 @@ static void speed_decides_when_it_is_known(void **state)
 
 int main(void)
 {
+    const char *root = getenv("QVL_SOURCE_ROOT");
+    if (root && chdir(root) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tenth_to_spare_fits),
         cmocka_unit_test(knows_shapes_by_many_names),

@@ -4,6 +4,8 @@
 #include "engine/synthetic.h"
 #include "model/load.h"
 
+#include <unistd.h>
+
 static const char *const shapes[] = {"qwen3-vl-2b", "qwen3-vl-4b", "qwen3-vl-8b", "qwen3-vl-32b"};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -134,6 +136,9 @@ static void the_cache_is_what_the_service_takes(void **state)
 
 int main(void)
 {
+    const char *root = getenv("QVL_SOURCE_ROOT");
+    if (root && chdir(root) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bf16_is_what_the_checkpoints_have),
         cmocka_unit_test(quantised_is_as_many_bits),
