@@ -148,8 +148,7 @@ static void measure_steps(struct rig *rig, const struct stopwatch *watch, struct
 }
 
 static enum status measure_type(const struct measure_plan *plan, enum dtype type, double seconds,
-                                struct measured_type *out, struct measurement *measurement,
-                                struct reason *why)
+                                struct measured_type *out, struct reason *why)
 {
     const struct stopwatch watch = stopwatch_begin(seconds);
     struct rig_plan made = {.type = type, .threads = plan->threads};
@@ -162,7 +161,6 @@ static enum status measure_type(const struct measure_plan *plan, enum dtype type
         status = rig_init(&rig, &made, MEASURED_PROMPT + STEPS_MAX, why);
     if (status != STATUS_OK)
         return status;
-    measurement->kernels = compute_kernels(rig.compute)->name;
     measure_prompt(&rig, &watch, out);
     measure_steps(&rig, &watch, out);
     rig_release(&rig);
@@ -206,8 +204,10 @@ static enum status measure_tower(struct rig *rig, uint32_t blocks, uint32_t feat
         status = time_tower(rig, blocks, features, &merged, why);
     if (status != STATUS_OK)
         return status;
-    out->vision.block_s = blocks > 1 ? (few - one) / (blocks - 1) : one;
-    out->vision.merger_s = features ? (merged - few) / features : 0;
+    /* Noise may hide what little one block takes. */
+    const double more = few - one, features_s = merged - few;
+    out->vision.block_s = blocks > 1 && more > 0 ? more / (blocks - 1) : few / blocks;
+    out->vision.merger_s = features && features_s > 0 ? features_s / features : 0;
     const double rest = one - out->vision.block_s - out->vision.merger_s;
     out->vision.embed_s = rest > 0 ? rest : 0;
     return STATUS_OK;
@@ -233,6 +233,7 @@ static enum status measure_vision(const struct measure_plan *plan, struct measur
         status = rig_init(&rig, &made, 1, why);
     if (status != STATUS_OK)
         return status;
+    out->kernels = compute_kernels(rig.compute)->name;
     status = measure_tower(&rig, blocks, features, out, why);
     rig_release(&rig);
     return status;
@@ -259,7 +260,7 @@ enum status measure_run(const struct measure_plan *plan, struct measurement *out
         if (vision)
             status = measure_vision(plan, out, why);
         else
-            status = measure_type(plan, type, left(&watch) / (parts - i), &out->types[i], out, why);
+            status = measure_type(plan, type, left(&watch) / (parts - i), &out->types[i], why);
     }
     out->seconds = elapsed(&watch);
     return status;

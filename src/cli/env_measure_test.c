@@ -85,6 +85,19 @@ static void measures_every_type_and_the_tower(void **state)
     assert_true(predict_picture(&m, &config, &sizes) > 0);
 }
 
+/* Weights that cannot be made up: only the tower is timed. */
+static void measures_no_type(void **state)
+{
+    (void)state;
+    const struct model_config config = small_config();
+    const struct measure_plan plan = {
+        .config = &config, .threads = 1, .seconds = 1, .bytes = 64 << 20};
+    struct measurement m;
+    assert_int_equal(measure_run(&plan, &m, NULL), STATUS_OK);
+    assert_non_null(m.kernels);
+    assert_true(m.vision.block_s > 0);
+}
+
 /* A whole model made of parts takes the sum of their times. */
 static void predictions_add_up(void **state)
 {
@@ -151,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measures_every_type_and_the_tower),
+        cmocka_unit_test(measures_no_type),
         cmocka_unit_test(predictions_add_up),
         cmocka_unit_test(makes_as_much_as_was_asked_for),
         cmocka_unit_test(too_little_memory_still_has_a_layer),

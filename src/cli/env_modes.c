@@ -104,6 +104,7 @@ enum status env_model_of_checkpoint(const char *path, const char *mmproj, uint32
         return status;
     model_name(path, out->name);
     snprintf(out->path, sizeof out->path, "%s", path);
+    snprintf(out->mmproj, sizeof out->mmproj, "%s", mmproj ? mmproj : "");
     out->config = model.config;
     out->checkpoint_bytes = checkpoint_bytes(model.checkpoint);
     add_types(out, own_type(model.checkpoint));
@@ -135,6 +136,11 @@ static void write_command(struct env_mode *mode)
     snprintf(mode->command, size, "qvl serve --model ");
     add_word(mode->command, size, model->path);
     size_t at = strlen(mode->command);
+    if (*model->mmproj) {
+        snprintf(mode->command + at, size - at, " --mmproj ");
+        add_word(mode->command, size, model->mmproj);
+        at = strlen(mode->command);
+    }
     if (mode->type != model->types[0])
         at += (size_t)snprintf(mode->command + at, size - at, " --quantize %s", mode->quantize);
     if (model->context && at < size)

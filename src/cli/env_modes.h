@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-enum { MODE_TYPES_MAX = 5, MODELS_MAX = 4, COMMAND_BYTES = 1536 };
+enum { MODE_TYPES_MAX = 5, MODELS_MAX = 4, COMMAND_BYTES = 4096 };
 
 enum verdict {
     VERDICT_FITS,    /* a tenth more than needed is free now */
@@ -21,8 +21,9 @@ enum verdict verdict_of(uint64_t needed, uint64_t available, uint64_t total);
 /* A model of a known shape, or a checkpoint. */
 struct env_model {
     char name[256];
-    char path[1024]; /* what the command names */
-    bool exists;     /* path is a checkpoint */
+    char path[1024];   /* what the command names */
+    char mmproj[1024]; /* that it names too; empty: nothing */
+    bool exists;       /* path is a checkpoint */
     struct model_config config;
     enum dtype types[MODE_TYPES_MAX]; /* the first as the checkpoint has it, the rest made of it */
     size_t type_count;

@@ -183,8 +183,10 @@ static void paths_are_quoted_for_the_shell(void **state)
     (void)state;
     struct env_model model = shape("2b");
     snprintf(model.path, sizeof model.path, "my model's; rm x");
+    snprintf(model.mmproj, sizeof model.mmproj, "vision part.gguf");
     struct env_modes modes = judge(&model, 1, 60 * gib, 64 * gib, NULL);
-    assert_string_equal(modes.list[0].command, "qvl serve --model 'my model'\\''s; rm x'");
+    assert_string_equal(modes.list[0].command,
+                        "qvl serve --model 'my model'\\''s; rm x' --mmproj 'vision part.gguf'");
     env_modes_release(&modes);
 }
 

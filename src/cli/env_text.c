@@ -391,6 +391,11 @@ static void explain_measurement(const struct page *page)
         return;
     }
     const struct measured_type *first = &m->types[0];
+    if (page->report->plan.type_count == 0) {
+        paragraph("%s", word(page, "The speed with weights of this type cannot be foretold.",
+                             "无法预测使用此类权重时的速度。"));
+        return;
+    }
     paragraph(word(page,
                    "Measured in %.0f s with %d threads, kernels %s: memory is read at %.1f GB/s; a "
                    "prompt of %u tokens and single tokens through %u made-up layers of %s and "
