@@ -174,14 +174,15 @@ static uint32_t few_blocks(const struct vision_config *v)
     return few < v->depth ? few : v->depth;
 }
 
-/* The fastest of two runs with `depth` blocks, mergers behind the first `features` of them. */
-static enum status time_tower(struct rig *rig, uint32_t depth, uint32_t features, double *seconds,
-                              struct reason *why)
+/* The faster of two runs, if there is time for two, with `depth` blocks, mergers behind the first
+ * `features` of them. */
+static enum status time_tower(struct rig *rig, const struct stopwatch *all, uint32_t depth,
+                              uint32_t features, double *seconds, struct reason *why)
 {
     struct vision_config *v = &rig->made.model.config.vision;
     v->depth = depth;
     v->deepstack_count = features;
-    for (int run = 0; run < 2; run++) {
+    for (int run = 0; run < (left(all) > 0 ? 2 : 1); run++) {
         const struct stopwatch watch = stopwatch_begin(0);
         const enum status status = rig_look(rig, MEASURED_PICTURE / 16, why);
         if (status != STATUS_OK)
@@ -193,15 +194,15 @@ static enum status time_tower(struct rig *rig, uint32_t depth, uint32_t features
     return STATUS_OK;
 }
 
-static enum status measure_tower(struct rig *rig, uint32_t blocks, uint32_t features,
-                                 struct measurement *out, struct reason *why)
+static enum status measure_tower(struct rig *rig, const struct stopwatch *all, uint32_t blocks,
+                                 uint32_t features, struct measurement *out, struct reason *why)
 {
     double one, few, merged;
-    enum status status = time_tower(rig, 1, 0, &one, why);
+    enum status status = time_tower(rig, all, 1, 0, &one, why);
     if (status == STATUS_OK)
-        status = time_tower(rig, blocks, 0, &few, why);
+        status = time_tower(rig, all, blocks, 0, &few, why);
     if (status == STATUS_OK)
-        status = time_tower(rig, blocks, features, &merged, why);
+        status = time_tower(rig, all, blocks, features, &merged, why);
     if (status != STATUS_OK)
         return status;
     /* Noise may hide what little one block takes. */
@@ -213,8 +214,8 @@ static enum status measure_tower(struct rig *rig, uint32_t blocks, uint32_t feat
     return STATUS_OK;
 }
 
-static enum status measure_vision(const struct measure_plan *plan, struct measurement *out,
-                                  struct reason *why)
+static enum status measure_vision(const struct measure_plan *plan, const struct stopwatch *all,
+                                  struct measurement *out, struct reason *why)
 {
     struct rig_plan made = {
         .config = *plan->config, .type = DTYPE_BF16, .vision = true, .threads = plan->threads};
@@ -234,7 +235,7 @@ static enum status measure_vision(const struct measure_plan *plan, struct measur
     if (status != STATUS_OK)
         return status;
     out->kernels = compute_kernels(rig.compute)->name;
-    status = measure_tower(&rig, blocks, features, out, why);
+    status = measure_tower(&rig, all, blocks, features, out, why);
     rig_release(&rig);
     return status;
 }
@@ -258,7 +259,7 @@ enum status measure_run(const struct measure_plan *plan, struct measurement *out
         if (plan->progress)
             plan->progress(plan->arg, vision ? "vision" : dtype_info(type)->name, i, parts);
         if (vision)
-            status = measure_vision(plan, out, why);
+            status = measure_vision(plan, &watch, out, why);
         else
             status = measure_type(plan, type, left(&watch) / (parts - i), &out->types[i], why);
     }
