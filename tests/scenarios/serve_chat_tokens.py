@@ -90,10 +90,10 @@ class Tokens(Scenario):
         self.assertEqual(self.ask(stop=[word, "."], min_tokens=8).text(), answer[:-1])
 
     def check_same(self, items, others):
-        """The last bits depend on how much of the prompt was in the cache."""
+        """The last digits depend on how much of the prompt was in the cache."""
         self.assertEqual([i["bytes"] for i in items], [i["bytes"] for i in others])
         for item, other in zip(items, others):
-            self.assertAlmostEqual(item["logprob"], other["logprob"], delta=1e-4)
+            self.assertAlmostEqual(item["logprob"], other["logprob"], delta=0.01)
             self.check_same(item.get("top_logprobs", []), other.get("top_logprobs", []))
 
     def check_items(self, items, top):
@@ -142,9 +142,9 @@ class Tokens(Scenario):
 
     def test_logprobs_of_streams(self):
         """Of every token one item, in the order of the tokens, also of text that is held back."""
-        for fields in ({}, {"stop": "s a gr"}, {"stop": ["zebra", "e s"]}, {"n": 3, "seed": 4},
+        for fields in ({}, {"stop": "s a gr"}, {"stop": ["zebra", "e s"]}, {"n": 3},
                        {"response_format": SCHEMA}, {"max_tokens": 4}):
-            fields = dict(fields, logprobs=True, top_logprobs=2, temperature=0.8 * ("n" in fields))
+            fields = dict(fields, logprobs=True, top_logprobs=2)
             whole, stream = self.ask(**fields), self.ask(stream=True, **fields)
             for index in range(fields.get("n", 1)):
                 choice = whole.json()["choices"][index]
@@ -181,12 +181,13 @@ class Tokens(Scenario):
     def test_a_seed_gives_the_same_with_any_threads(self):
         def ask(server, seed):
             reply = server.chat(sample(2)["content"], return_token_ids=True, temperature=1.5,
-                                seed=seed, n=2, max_tokens=40, ignore_eos=True)
-            return [c["token_ids"] for c in reply.json()["choices"]]
-        here = [ask(self.server, seed) for seed in range(4)]
-        for threads in (1, 3):
-            with Server("--threads", threads) as other:
-                self.assertEqual([ask(other, seed) for seed in range(4)], here)
+                                seed=seed, max_tokens=40, ignore_eos=True, logprobs=True)
+            return ids_of(reply), logprobs_of(reply)
+        answers = []
+        for threads in (1, 2, 3):  # each with an empty cache at first
+            with Server("--threads", threads) as server:
+                answers.append([ask(server, seed) for seed in range(4)])
+        self.assertEqual(answers[1:], answers[:1] * 2)
 
 
 if __name__ == "__main__":
