@@ -40,7 +40,8 @@ class Peers(unittest.TestCase):
             [sys.executable, str(ROOT / "bench" / "peers"), "--peer", str(self.peer), "--qvl", BINARY,
              "--text", str(model / NAME), "--mmproj",
              str(model / "mmproj-F16.gguf"), "--image", "64x64",
-             "--prompt", "16", "--long", "64", "--batch", "2", "--rounds", "2", *more],
+             "--prompt", "16", "--long", "64", "--batch", "2", "--rounds", "2",
+             "--no-bandwidth", *more],
             capture_output=True, text=True, timeout=300, check=False)
 
     def test_ratios(self):
