@@ -21,7 +21,7 @@ enum {
     PANEL_GROUPS = PANEL_COLS / GROUP_COLS,
     PANEL_SUBS_MAX = 16,
     TILE_BLOCK_BYTES_MAX = 210, /* Q6_K's */
-    ROWS_MAX = 12, /* rows of x in one panel of activations */
+    ROWS_MAX = 12,              /* rows of x in one panel of activations */
 };
 
 struct panel {

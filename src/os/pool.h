@@ -1,9 +1,9 @@
 /* A pool of compute threads that run one job at a time, in chunks.
  *
  * pool_run splits [0, count) into chunks of `grain`, and these into one run for each thread, the
- * caller included. A thread takes the chunks of its own run in order, so that it reads memory as one
- * stream, and then helps with the others. A thread that gets no core meanwhile is not waited for.
- * Between jobs the workers spin briefly, then sleep. One caller at a time. */
+ * caller included. A thread takes the chunks of its own run in order, so that it reads memory as
+ * one stream, and then helps with the others. A thread that gets no core meanwhile is not waited
+ * for. Between jobs the workers spin briefly, then sleep. One caller at a time. */
 #pragma once
 
 #include "base/status.h"
