@@ -167,9 +167,10 @@ enum status pool_create(int threads, struct pool **out, struct reason *why)
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
+    for (int i = 0; i < threads; i++) /* a worker looks at the runs of those yet to start */
+        pool->workers[i] = (struct worker){.pool = pool, .index = i};
     for (int i = 1; i < threads; i++) {
         struct worker *worker = &pool->workers[i];
-        *worker = (struct worker){.pool = pool, .index = i};
         const int error = pthread_create(&worker->handle, NULL, worker_main, worker);
         if (error != 0) {
             reason_set(why, "no_threads", "The system refused thread %d of %d: %s.",
