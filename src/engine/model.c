@@ -119,11 +119,8 @@ static enum status pack_in_background(struct model *model, struct pool *pool, st
 }
 
 /* What is not quantised is read first, and then packed: the file's pages are in memory anyway. */
-static enum status make_ready(struct model *model, struct readying *r, struct reason *why)
+static enum status make_weights_ready(struct model *model, struct readying *r, struct reason *why)
 {
-    struct kernels kernels;
-    kernels_select(&kernels);
-    r->tiles = kernels.integer && !model->exact;
     r->total = checkpoint_bytes(model->checkpoint);
     const enum dtype *type = r->options->quantize;
     struct pool *pool;
@@ -141,6 +138,16 @@ static enum status make_ready(struct model *model, struct readying *r, struct re
     if (status == STATUS_OK && r->tiles && !type)
         return pack_in_background(model, pool, why);
     pool_destroy(pool);
+    return status;
+}
+
+static enum status make_ready(struct model *model, struct readying *r, struct reason *why)
+{
+    struct kernels kernels;
+    kernels_select(&kernels);
+    r->tiles = kernels.integer && !model->exact;
+    const enum status status = make_weights_ready(model, r, why);
+    model->fast = !model->exact && (kernels.bf16 || model->weights.layers[0].gate.tiled);
     return status;
 }
 

@@ -86,8 +86,7 @@ static inline uint32_t fast_rows_of(uint32_t prompt_count)
 
 static inline uint32_t sequence_fast_rows(const struct sequence *sequence)
 {
-    const bool can = sequence->model->weights.layers[0].gate.tiled;
-    return can ? fast_rows_of(sequence->prompt_count) : 0;
+    return sequence->model->fast ? fast_rows_of(sequence->prompt_count) : 0;
 }
 
 static inline bool sequence_is_fast(const struct sequence *sequence, uint32_t index)

@@ -17,6 +17,7 @@ struct model {
     enum template_kind template_kind;
     const char *quantized; /* the type that the text model was brought to when loaded, or NULL */
     bool exact;            /* to be computed in F32: see model_options */
+    bool fast;             /* rows of long prompts gain by less precision: see kernels/ops.h */
     bool template_known;   /* false: the checkpoint ships another template than the two official */
     struct packing *packing; /* NULL: the weights are as the files have them */
 };
