@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/decoder.h"
+#include "engine/rows.h"
 #include "engine/sequence.h"
 #include "engine/synthetic.h"
 #include "engine/vision.h"
@@ -63,31 +64,12 @@ static enum status load(struct bench *b, int threads, struct reason *why)
     return status;
 }
 
-static size_t widest(const struct model_config *config)
-{
-    const size_t columns[] = {
-        config->text.hidden_size,
-        (size_t)config->text.heads * config->text.head_dim,
-        config->text.intermediate_size,
-        config->vision.intermediate_size,
-        (size_t)4 * config->vision.hidden_size,
-        1536,
-    };
-    size_t most = 0;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        most = columns[i] > most ? columns[i] : most;
-    return most;
-}
-
 static enum status prepare(struct bench *b, int threads, struct reason *why)
 {
     const struct engine_bench *plan = b->plan;
     const uint32_t rows = CHUNK + plan->batch, tokens = plan->prompt_tokens + plan->generate + 1;
     const uint32_t pages = kv_pages_for(tokens);
-    const struct compute_limits limits = {
-        .max_rows = rows > VISION_CHUNK_ROWS ? rows : VISION_CHUNK_ROWS,
-        .max_cols = widest(&b->model->config),
-    };
+    const struct compute_limits limits = compute_limits_of(&b->model->config, rows);
     const enum kv_type kv = b->model->exact ? KV_F32 : KV_F16;
     enum status status = compute_create(threads, limits, &b->compute, why);
     if (status == STATUS_OK)
@@ -165,11 +147,11 @@ static enum status measure_picture(struct bench *b, struct reason *why)
     if (status != STATUS_OK)
         return status;
     const uint32_t h = height / 16, w = width / 16;
-    float *patches = calloc((size_t)h * w, 1536 * sizeof *patches);
+    float *patches = calloc((size_t)h * w, PATCH_FLOATS * sizeof *patches);
     float *out = malloc(vision_result_bytes(b->model, h, w));
     struct vision vision;
     vision_init(&vision, b->model, b->compute);
-    status = patches && out ? STATUS_OK : reason_no_memory(why, (size_t)h * w * 1536);
+    status = patches && out ? STATUS_OK : reason_no_memory(why, (size_t)h * w * PATCH_FLOATS);
     const int64_t start = clock_ns(&clock_system);
     if (status == STATUS_OK)
         status = vision_run(&vision, patches, h, w, out, why);

@@ -2,12 +2,13 @@
 
 #include "base/clock.h"
 #include "cli/env_sizes.h"
+#include "engine/rows.h"
 #include "engine/sequence.h"
 #include "engine/vision.h"
 
 #include <stdlib.h>
 
-enum { PATCH_VALUES = 1536, LEAST_VOCABULARY = 4096 };
+enum { LEAST_VOCABULARY = 4096 };
 
 /* An eighth is enough to time the head well. */
 static uint32_t some_vocabulary(uint32_t whole)
@@ -39,22 +40,6 @@ enum status rig_plan_text(const struct model_config *whole, enum dtype type, uin
     }
     plan->config.text.layers = chosen;
     return STATUS_OK;
-}
-
-static size_t widest(const struct model_config *config)
-{
-    const size_t columns[] = {
-        config->text.hidden_size,
-        (size_t)config->text.heads * config->text.head_dim,
-        config->text.intermediate_size,
-        config->vision.intermediate_size,
-        (size_t)4 * config->vision.hidden_size,
-        PATCH_VALUES,
-    };
-    size_t most = 0;
-    for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-        most = columns[i] > most ? columns[i] : most;
-    return most;
 }
 
 /* Gives the model at least RIG_LAYERS layers. */
@@ -97,9 +82,7 @@ enum status rig_init(struct rig *rig, const struct rig_plan *plan, uint32_t toke
                      struct reason *why)
 {
     *rig = (struct rig){.tokens = tokens};
-    const struct compute_limits limits = {
-        .max_rows = tokens > VISION_CHUNK_ROWS ? tokens : VISION_CHUNK_ROWS,
-        .max_cols = widest(&plan->config)};
+    const struct compute_limits limits = compute_limits_of(&plan->config, tokens);
     enum status status = compute_create(plan->threads, limits, &rig->compute, why);
     if (status == STATUS_OK)
         status = make_weights(rig, plan, why);
@@ -178,13 +161,13 @@ enum status rig_look(struct rig *rig, uint32_t side, struct reason *why)
 {
     const struct model *model = &rig->made.model;
     const size_t patches = (size_t)side * side;
-    float *values = calloc(patches, PATCH_VALUES * sizeof *values);
+    float *values = calloc(patches, PATCH_FLOATS * sizeof *values);
     float *out = malloc(vision_result_bytes(model, side, side));
     struct vision vision;
     vision_init(&vision, model, rig->compute);
     const enum status status = values && out
                                    ? vision_run(&vision, values, side, side, out, why)
-                                   : reason_no_memory(why, patches * PATCH_VALUES * sizeof *values);
+                                   : reason_no_memory(why, patches * PATCH_FLOATS * sizeof *values);
     free(values);
     free(out);
     return status;

@@ -1,14 +1,13 @@
 #include "cli/env_sizes.h"
 
 #include "config/settings.h"
+#include "engine/rows.h"
 #include "engine/synthetic.h"
 #include "engine/vision.h"
+#include "image/patches.h"
 #include "model/quantize_plan.h"
 
-enum {
-    PATCHES = PICTURE_SIDE / 16 * (PICTURE_SIDE / 16),
-    PATCH_VALUES = 1536,
-};
+enum { PATCHES = PICTURE_SIDE / 16 * (PICTURE_SIDE / 16) };
 
 /* Tokenizer, grammars, libraries, buffers of connections. */
 #define PROGRAM_BYTES ((uint64_t)128 << 20)
@@ -85,18 +84,6 @@ enum status model_sizes_count(const struct model_config *config, enum dtype type
     return status;
 }
 
-static uint64_t largest(const struct model_config *config)
-{
-    const uint64_t columns[] = {config->text.intermediate_size, config->text.hidden_size,
-                                (uint64_t)config->text.heads * config->text.head_dim,
-                                (uint64_t)4 * config->vision.hidden_size,
-                                config->vision.intermediate_size};
-    uint64_t most = PATCH_VALUES;
-    for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-        most = columns[i] > most ? columns[i] : most;
-    return most;
-}
-
 /* Buffers of decoder, matrix products and vision tower. */
 static uint64_t activation_bytes(const struct model_config *config, const struct settings *settings,
                                  int threads)
@@ -107,10 +94,11 @@ static uint64_t activation_bytes(const struct model_config *config, const struct
     const uint64_t logits = (uint64_t)settings->model.max_sequences * t->vocab_size;
     const uint64_t row = 2 * ((uint64_t)t->hidden_size + t->intermediate_size) + t->head_dim +
                          2 * (uint64_t)(t->heads + t->kv_heads) * t->head_dim;
-    const uint64_t packed = (rows > VISION_CHUNK_ROWS ? rows : VISION_CHUNK_ROWS) * largest(config);
+    const struct compute_limits limits = compute_limits_of(config, rows);
+    const uint64_t packed = (uint64_t)limits.max_rows * limits.max_cols;
     const uint64_t thread_bytes = (uint64_t)1 << 20;
     const uint32_t side = PICTURE_SIDE / 16;
-    return (rows * row + logits + packed + (uint64_t)PATCHES * PATCH_VALUES) * sizeof(float) +
+    return (rows * row + logits + packed + (uint64_t)PATCHES * PATCH_FLOATS) * sizeof(float) +
            vision_work_bytes(&model, side, side) + vision_result_bytes(&model, side, side) +
            (uint64_t)threads * thread_bytes;
 }

@@ -2,8 +2,6 @@
 
 #include <assert.h>
 
-enum { PATCH_FLOATS = 1536 };
-
 size_t segment_count(const struct prompt_input *prompt)
 {
     size_t count = 0;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 enum {
-    PATCH_FLOATS = 1536,        /* 3 × 2 × 16 × 16 */
     TOKEN_PIXELS = 32 * 32,     /* one token: 2 × 2 patches of 16 × 16 pixels */
     SIDE_FACTOR = 32,           /* sides of a resized picture are multiples of it */
     RENDERED_BYTES = 256 << 20, /* of one rendered prompt */

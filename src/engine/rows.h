@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/ops.h"
+#include "model/config.h"
 
 /* y[n] += x[n] */
 void add_floats(struct compute *compute, float *y, const float *x, size_t n);
@@ -10,6 +11,9 @@ void add_floats(struct compute *compute, float *y, const float *x, size_t n);
  * block. */
 void matmul_add(struct compute *compute, const struct matrix *w, const float *x, size_t n, float *y,
                 float *acc);
+
+/* Of everything that a model multiplies, in batches of so many rows and pictures. */
+struct compute_limits compute_limits_of(const struct model_config *config, size_t rows);
 
 /* count × size bytes, 64-byte aligned; free() them. NULL on overflow or out of memory. */
 void *aligned_array(size_t count, size_t size);

@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include "engine/decoder.h"
+#include "engine/rows.h"
 #include "engine/vision.h"
 
 #include <assert.h>
@@ -28,27 +29,6 @@ struct scheduler {
     uint64_t prompt_tokens, output_tokens, cached_tokens;
 };
 
-static struct compute_limits limits_of(const struct model *model, uint32_t rows)
-{
-    const struct text_config *t = &model->config.text;
-    const struct vision_config *v = &model->config.vision;
-    const size_t columns[] = {
-        t->hidden_size,
-        (size_t)t->heads * t->head_dim,
-        t->intermediate_size,
-        v->hidden_size,
-        v->intermediate_size,
-        (size_t)4 * v->hidden_size,
-        model->weights.patch_embed.cols,
-    };
-    struct compute_limits limits = {.max_rows =
-                                        rows > VISION_CHUNK_ROWS ? rows : VISION_CHUNK_ROWS};
-    for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-        if (columns[i] > limits.max_cols)
-            limits.max_cols = columns[i];
-    return limits;
-}
-
 static enum status create_parts(struct scheduler *s, struct reason *why)
 {
     const struct scheduler_options *o = &s->options;
@@ -58,7 +38,8 @@ static enum status create_parts(struct scheduler *s, struct reason *why)
     s->rows = calloc(rows, sizeof *s->rows);
     if (!s->running || !s->owners || !s->rows)
         return reason_no_memory(why, rows * sizeof *s->rows);
-    enum status status = compute_create(o->threads, limits_of(s->model, rows), &s->compute, why);
+    enum status status =
+        compute_create(o->threads, compute_limits_of(&s->model->config, rows), &s->compute, why);
     if (status == STATUS_OK)
         compute_set_exact(s->compute, s->model->exact);
     if (status == STATUS_OK)
@@ -337,7 +318,7 @@ static void batch_decodes(struct scheduler *s)
 /* Chunks of prompts whose next rows are fast, or are not, while the budget lasts. */
 static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
 {
-    for (uint32_t i = 0; i<s->running_count && * budget> 0; i++) {
+    for (uint32_t i = 0; *budget > 0 && i < s->running_count; i++) {
         struct sequence *sequence = s->running[i];
         if (decodes(sequence) || wants_vision(s, sequence) ||
             sequence_is_fast(sequence, sequence->cached) != fast)

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { CONTEXT = 512, CHUNK = 64, PAGES = 64, PATCH_FLOATS = 1536 };
+enum { CONTEXT = 512, CHUNK = 64, PAGES = 64 };
 
 static struct model *model;
 

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PATCH_FLOATS = 1536 };
-
 static enum status check_length(const struct engine_request *request, uint32_t context,
                                 struct reason *why)
 {

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum { PATCH = 16, MERGE = 2, CHANNELS = 3, PATCH_FLOATS = CHANNELS * 2 * PATCH * PATCH };
+enum { PATCH = 16, MERGE = 2, CHANNELS = 3 };
+_Static_assert(PATCH_FLOATS == CHANNELS * 2 * PATCH * PATCH, "the size of a patch");
 
 /* (p/255 - 0.5) / 0.5 in float32 for every 8-bit value. */
 static void fill_levels(float levels[256])

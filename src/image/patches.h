@@ -8,6 +8,9 @@ struct grid {
     uint32_t t, h, w;
 };
 
+/* Numbers of one patch: 3 colours × 2 frames × 16 × 16. */
+enum { PATCH_FLOATS = 1536 };
+
 /* Patches of a grid; merged tokens are a quarter (merge size 2). */
 static inline size_t grid_patches(struct grid g)
 {

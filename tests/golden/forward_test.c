@@ -26,7 +26,7 @@
 #define Q8_0_LIMIT   1.0f
 #define VISION_LIMIT 3e-5f
 
-enum { PROMPT_MAX = 1024, SEGMENTS_MAX = 8, PATCH_FLOATS = 1536, VISION_STEP = 8, HIDDEN_STEP = 4 };
+enum { PROMPT_MAX = 1024, SEGMENTS_MAX = 8, VISION_STEP = 8, HIDDEN_STEP = 4 };
 
 static const char *model_name;
 static int expected_cases;

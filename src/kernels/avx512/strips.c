@@ -124,9 +124,8 @@ ALWAYS_INLINE __m512 scale_of(const enum dtype dtype, const struct block *b, siz
     return _mm512_load_ps(b->scales.scale[sub] + half * LANES);
 }
 
-/* Asks for what lies two blocks ahead of a sub-block, in the order of the memory. The processor
- * sees by itself what is read in this order by few rows of x: Q6_K is not, and many rows take too
- * long for it. */
+/* Asks for what lies two blocks ahead of a sub-block, in the order of the memory. What few rows of
+ * x read the processor fetches ahead by itself, and better; many rows take too long for it. */
 ALWAYS_INLINE void fetch_ahead(const enum dtype dtype, const struct block *b, size_t sub)
 {
     const struct shape shape = shape_of(dtype);
