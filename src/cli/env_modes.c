@@ -4,6 +4,7 @@
 #include "engine/synthetic.h"
 #include "model/load.h"
 #include "model/quantize.h"
+#include "model/quantize_plan.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -11,8 +12,6 @@
 /* Of quantised types the first that fits; with a measurement the first that answers at about the
  * speed of reading. */
 static const double reading_tokens_per_s = 5;
-
-static const enum dtype smaller_types[] = {DTYPE_Q8_0, DTYPE_Q6_K, DTYPE_Q5_K, DTYPE_Q4_K};
 
 const char *verdict_name(enum verdict verdict)
 {
@@ -35,8 +34,8 @@ bool env_can_measure(enum dtype type)
 static void add_types(struct env_model *model, enum dtype own)
 {
     model->types[model->type_count++] = own;
-    for (size_t i = 0; own < DTYPE_PLAIN_COUNT && i < ARRAY_LEN(smaller_types); i++)
-        model->types[model->type_count++] = smaller_types[i];
+    for (size_t i = 0; own < DTYPE_PLAIN_COUNT && i < QUANTIZE_SMALLER_COUNT; i++)
+        model->types[model->type_count++] = quantize_smaller[i];
 }
 
 /* Whether a name has the part, between dashes, slashes or ends, without regard to case. */

@@ -35,18 +35,17 @@ static void on_packed(void *arg, uint64_t done_bytes)
 static enum status find_fitting(const struct model *model, uint64_t fit_bytes,
                                 const enum dtype **out, struct reason *why)
 {
-    static const enum dtype types[] = {DTYPE_Q8_0, DTYPE_Q6_K, DTYPE_Q5_K, DTYPE_Q4_K};
     const uint64_t bytes = checkpoint_bytes(model->checkpoint);
     *out = NULL;
     if (fit_bytes == 0 || bytes <= fit_bytes)
         return STATUS_OK;
-    for (size_t i = 0; i < ARRAY_LEN(types) && !*out; i++) {
+    for (size_t i = 0; i < QUANTIZE_SMALLER_COUNT && !*out; i++) {
         struct quantize_plan plan;
-        const enum status status = quantize_plan_text(model, types[i], &plan, why);
+        const enum status status = quantize_plan_text(model, quantize_smaller[i], &plan, why);
         if (status != STATUS_OK)
             return status;
         if (bytes - quantize_plan_source_bytes(&plan) + plan.bytes <= fit_bytes)
-            *out = &types[i];
+            *out = &quantize_smaller[i];
         quantize_plan_release(&plan);
     }
     return STATUS_OK;

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const enum dtype quantize_smaller[QUANTIZE_SMALLER_COUNT] = {DTYPE_Q8_0, DTYPE_Q6_K, DTYPE_Q5_K,
+                                                             DTYPE_Q4_K};
+
 enum {
     TEXT_TENSORS = 3,
     LAYER_TENSORS = 11,

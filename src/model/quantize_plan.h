@@ -33,6 +33,10 @@ bool quantize_keeps_better(uint32_t layer, uint32_t layers);
 /* The type for rows of so many values: the next larger format if they are not whole blocks. */
 enum dtype quantize_fitting(enum dtype type, uint32_t cols);
 
+/* What a model too large for the machine may be brought to, the best first. */
+enum { QUANTIZE_SMALLER_COUNT = 4 };
+extern const enum dtype quantize_smaller[QUANTIZE_SMALLER_COUNT];
+
 /* The text model. Vectors are F32. Q4_K and Q5_K mean llama.cpp's mixes Q4_K_M and Q5_K_M; other
  * formats are the same for all matrices. Rows that are not whole blocks take the next larger format
  * that they fit. Code: memory_full. */
