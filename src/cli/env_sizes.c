@@ -131,6 +131,6 @@ enum status serving_sizes_count(const struct model_config *config, uint32_t cont
     count_cache(config, context, settings, out);
     out->work_bytes = activation_bytes(config, settings, threads) +
                       (uint64_t)settings->model.image.cache_bytes + PROGRAM_BYTES;
-    settings_destroy(settings);
+    settings_release(settings);
     return STATUS_OK;
 }

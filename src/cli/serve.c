@@ -101,7 +101,7 @@ static void on_draining(void *arg, const struct service *service)
     fflush(stdout);
 }
 
-static int serve(const struct cli *cli, const struct settings *settings)
+static int serve(const struct cli *cli, struct settings *settings)
 {
     for (size_t i = 0; i < settings->snapshot->warnings.count; i++)
         fprintf(stderr, "qvl: %s\n", settings->snapshot->warnings.items[i].text[cli->lang]);
@@ -161,7 +161,7 @@ static int parse_and_serve(struct cli *cli, int argc, char **argv, struct settin
         return EXIT_USAGE;
     }
     const int code = serve(cli, settings);
-    settings_destroy(settings);
+    settings_release(settings);
     return code;
 }
 

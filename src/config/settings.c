@@ -35,6 +35,7 @@ enum status settings_load(const struct settings_sources *sources, struct setting
         return status;
     struct settings *settings = snapshot->values;
     settings->snapshot = snapshot;
+    settings->holders = 1;
     status = name_model(settings, &snapshot->arena, why);
     if (!status)
         status = settings_check(settings, why);
@@ -45,8 +46,15 @@ enum status settings_load(const struct settings_sources *sources, struct setting
     return status;
 }
 
-void settings_destroy(struct settings *settings)
+struct settings *settings_hold(struct settings *settings)
 {
     if (settings)
+        settings->holders++;
+    return settings;
+}
+
+void settings_release(struct settings *settings)
+{
+    if (settings && --settings->holders == 0)
         snapshot_destroy((struct snapshot *)(uintptr_t)settings->snapshot);
 }

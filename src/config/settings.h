@@ -17,16 +17,36 @@ enum quantize_setting {
     QUANTIZE_SETTING_TYPES, /* from here on in the order of enum dtype */
 };
 enum access_log_format { ACCESS_LOG_JSON, ACCESS_LOG_COMBINED };
+enum unknown_parameters { UNKNOWN_REPORT, UNKNOWN_REFUSE };
+enum excess_tokens { EXCESS_CLAMP, EXCESS_REFUSE };
+
+/* One more certificate, chosen by the name that the client asks for (SNI). */
+struct tls_pair {
+    const char *certificate, *key; /* PEM files */
+};
 
 struct settings {
     struct {
         struct listener_list listen; /* at least one */
+        struct {
+            const char *certificate, *key; /* PEM files; "": no TLS */
+            const char *client_ca;         /* PEM file; "": clients need no certificate */
+            struct record_list others;     /* of struct tls_pair */
+        } tls;
         int64_t max_body_bytes;
         int64_t header_timeout_ms;
         int64_t body_min_rate; /* bytes per second; 0: off */
         int64_t idle_timeout_ms;
         int64_t request_timeout_ms;
         int64_t drain_timeout_ms;
+        int64_t max_connections;
+        int64_t max_connections_per_address; /* 0: any */
+        int64_t max_buffered_bytes;          /* of all connections together */
+        struct {
+            struct text_list origins; /* "*": any */
+        } cors;
+        enum unknown_parameters unknown_parameters;
+        enum excess_tokens excess_tokens;
     } server;
     struct {
         const char *path;   /* "": the built-in demo */
@@ -46,8 +66,14 @@ struct settings {
             int64_t min_pixels, max_pixels; /* -1: as the checkpoint says */
             int64_t max_bytes;
             int64_t decode_pixels;
-            int64_t cache_bytes;   /* of encoded pictures */
-            const char *file_root; /* "": no file: URLs */
+            int64_t cache_bytes;              /* of encoded pictures */
+            const char *file_root;            /* "": no file: URLs */
+            bool fetch;                       /* http: and https: URLs */
+            bool allow_private;               /* to private and loopback addresses too */
+            struct text_list allow_addresses; /* CIDR: these too, whatever they are */
+            int64_t max_redirects;
+            int64_t timeout_ms; /* of one fetch */
+            int64_t fetches, fetches_per_client;
         } image;
         struct {
             int64_t max_frames; /* -1: as the checkpoint says */
@@ -60,7 +86,9 @@ struct settings {
         } defaults;
     } model;
     struct {
-        enum tristate require_key; /* never YES: checked */
+        enum tristate require_key;        /* never YES: checked */
+        struct text_list trusted_proxies; /* CIDR */
+        bool proxy_protocol;
     } access;
     struct {
         const char *access; /* "stderr", "stdout", "off", or a path */
@@ -68,7 +96,12 @@ struct settings {
         enum access_log_format format;
         enum log_level level;
     } log;
+    struct {
+        bool enabled, open;
+        struct listener_list listen; /* empty: with the other routes */
+    } metrics;
     const struct snapshot *snapshot; /* origins, warnings; owns all memory */
+    uint32_t holders;                /* the one member that changes */
 };
 
 extern const struct setting_table settings_table;
@@ -76,4 +109,7 @@ extern const struct setting_table settings_table;
 /* Loads and checks (check.h). Codes: as snapshot_load. */
 MUST_CHECK enum status settings_load(const struct settings_sources *sources, struct settings **out,
                                      struct reason *why);
-void settings_destroy(struct settings *settings); /* takes NULL */
+
+/* Settings belong to all who hold them; the loader is the first. One thread. Take NULL. */
+struct settings *settings_hold(struct settings *settings);
+void settings_release(struct settings *settings);

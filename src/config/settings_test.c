@@ -69,7 +69,7 @@ static void every_row_is_whole(void **state)
         assert_true(row->fallback == NULL || text.len > 0);
         buf_release(&text);
     }
-    settings_destroy(settings);
+    settings_release(settings);
 }
 
 static void no_two_rows_share_a_flag_or_a_section_apart(void **state)
@@ -80,8 +80,10 @@ static void no_two_rows_share_a_flag_or_a_section_apart(void **state)
         char flag[SETTING_NAME_MAX];
         struct setting_flag found;
         setting_flag_name(row, flag);
-        assert_true(settings_flag_find(&settings_table, str_from(flag), &found));
-        assert_ptr_equal(found.row, row);
+        const bool has_flag = row->type != SETTING_RECORDS;
+        assert_int_equal(settings_flag_find(&settings_table, str_from(flag), &found), has_flag);
+        if (has_flag)
+            assert_ptr_equal(found.row, row);
         if (row->alias) {
             assert_true(settings_flag_find(&settings_table, str_from(row->alias), &found));
             assert_ptr_equal(found.row, row);
@@ -129,7 +131,7 @@ static void defaults_are_the_contract(void **state)
     assert_string_equal(s->log.access, "stderr");
     assert_int_equal(s->log.format, ACCESS_LOG_JSON);
     assert_int_equal(s->log.level, LOG_INFO);
-    settings_destroy(s);
+    settings_release(s);
 }
 
 static void flag_beats_variable_beats_file(void **state)
@@ -155,7 +157,7 @@ static void flag_beats_variable_beats_file(void **state)
         assert_int_equal(s->model.context, cases[i].context);
         origin_place(snapshot_origin(s->snapshot, "model.context"), place);
         assert_true(str_ends(str_from(place), cases[i].place));
-        settings_destroy(s);
+        settings_release(s);
     }
 }
 
@@ -182,7 +184,7 @@ static void lists_and_listeners_by_flag(void **state)
         if (!str_is(buf_str(&text), cases[i].listen))
             fail_msg("%s: %.*s", cases[i].flags, STR_ARG(buf_str(&text)));
         buf_release(&text);
-        settings_destroy(s);
+        settings_release(s);
     }
 }
 
@@ -201,7 +203,7 @@ static void a_model_is_named_by_its_folder(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct settings *s = load_well(NULL, NULL, cases[i][0]);
         assert_string_equal(s->model.name, cases[i][1]);
-        settings_destroy(s);
+        settings_release(s);
     }
 }
 
@@ -264,7 +266,7 @@ static void serving_anybody_must_be_said(void **state)
         "--no-access.require-key",
     };
     for (size_t i = 0; i < ARRAY_LEN(accepted); i++)
-        settings_destroy(load_well(NULL, NULL, accepted[i]));
+        settings_release(load_well(NULL, NULL, accepted[i]));
 }
 
 static void warns_about_unknown_variables(void **state)
@@ -286,7 +288,7 @@ static void warns_about_unknown_variables(void **state)
         assert_int_equal(s->snapshot->warnings.count, cases[i].warning != NULL);
         if (cases[i].warning)
             assert_non_null(strstr(s->snapshot->warnings.items[0].text[LANG_EN], cases[i].warning));
-        settings_destroy(s);
+        settings_release(s);
     }
 }
 
@@ -340,8 +342,8 @@ static void the_dump_loads_back(void **state)
         buf_release(&a);
         buf_release(&b);
     }
-    settings_destroy(s);
-    settings_destroy(again);
+    settings_release(s);
+    settings_release(again);
     buf_release(&first);
     buf_release(&second);
 }
@@ -382,7 +384,8 @@ static void help_names_every_flag(void **state)
         for (size_t i = 0; i < settings_table.count; i++) {
             char flag[SETTING_NAME_MAX];
             setting_flag_name(&settings_table.rows[i], flag);
-            assert_non_null(strstr(text, flag));
+            if (settings_table.rows[i].type != SETTING_RECORDS)
+                assert_non_null(strstr(text, flag));
         }
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
             if (utf8_columns(line, strlen(line)) > 80)

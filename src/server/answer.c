@@ -83,12 +83,21 @@ enum status call_check_ready(const struct call *call, struct reason *why)
     return STATUS_BUSY;
 }
 
+bool call_has_model(const struct call *call, struct str name)
+{
+    const struct text_list *aliases = &call->settings->model.aliases;
+    for (size_t i = 0; i < aliases->count; i++)
+        if (str_is(name, aliases->items[i]))
+            return true;
+    return str_is(name, call->service->name);
+}
+
 enum status call_model_not_found(const struct call *call, struct str name, struct reason *why)
 {
     const struct service *service = call->service;
     reason_set(why, "model_not_found", "There is no model %.*s here.", "这里没有模型 %.*s。",
                (int)(name.len < 120 ? name.len : 120), name.ptr);
-    const struct text_list *aliases = &service->settings->model.aliases;
+    const struct text_list *aliases = &call->settings->model.aliases;
     if (aliases->count)
         reason_hint(why, "Ask for %s, or for its alias %s; GET /v1/models lists them.",
                     "请使用 %s 或其别名 %s；GET /v1/models 列出全部模型。", service->name,

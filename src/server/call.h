@@ -12,6 +12,7 @@ enum { REQUEST_ID_MAX = 128 };
 
 struct call {
     struct service *service;
+    struct settings *settings; /* held: those of the time when the call began */
     struct call *prev, *next;
     struct http_exchange *exchange; /* NULL: over, or the client left */
     const struct route *route;      /* NULL: none was found */
@@ -45,6 +46,9 @@ void call_refuse_with(struct call *call, const struct reason *why, struct http_f
 /* The service cannot answer questions yet, or any more: model_loading, draining, or the reason why
  * loading failed. STATUS_OK if it can. */
 MUST_CHECK enum status call_check_ready(const struct call *call, struct reason *why);
+
+/* What may be asked for: the model's name, and its aliases. */
+bool call_has_model(const struct call *call, struct str name);
 
 /* model_not_found, with the names that exist. */
 enum status call_model_not_found(const struct call *call, struct str name, struct reason *why);

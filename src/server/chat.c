@@ -63,7 +63,7 @@ static enum status check(struct chat *chat, struct reason *why)
     const struct str model = chat->request.model;
     if (status == STATUS_OK)
         snprintf(chat->call->model, sizeof chat->call->model, "%.*s", STR_ARG(model));
-    if (status == STATUS_OK && !service_has_model(chat->service, model))
+    if (status == STATUS_OK && !call_has_model(chat->call, model))
         status = call_model_not_found(chat->call, model, why);
     if (status == STATUS_OK)
         status = call_check_ready(chat->call, why);
@@ -206,7 +206,7 @@ void chat_take_news(struct choice *choice, struct news *news)
 void chat_tick(struct chat *chat, int64_t now_ns)
 {
     const int64_t ms = (now_ns - chat->begun_ns) / 1000000;
-    const int64_t limit = chat->service->settings->server.request_timeout_ms;
+    const int64_t limit = chat->call->settings->server.request_timeout_ms;
     if (ms > limit) {
         struct reason why;
         reason_set(&why, "request_deadline", "The answer did not become complete within %lld s.",

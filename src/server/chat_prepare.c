@@ -40,7 +40,7 @@ static uint64_t set_or_zero(int64_t setting)
 /* The configuration's word, else the checkpoint's. */
 static struct video_sampling sampling_of(const struct chat *chat)
 {
-    const struct settings *settings = chat->service->settings;
+    const struct settings *settings = chat->call->settings;
     const struct model_config *config = &chat->service->model->config;
     const double fps = settings->model.video.fps;
     const int64_t max_frames = settings->model.video.max_frames;
@@ -61,7 +61,7 @@ static enum status prepare_grammar(struct chat *chat)
 
 static void prepare_prompts(struct chat *chat)
 {
-    const struct settings *settings = chat->service->settings;
+    const struct settings *settings = chat->call->settings;
     const struct picture_limits limits = {
         .file_bytes = (uint64_t)settings->model.image.max_bytes,
         .pixels = (uint64_t)settings->model.image.decode_pixels,

@@ -15,7 +15,7 @@ static float or_usual(double asked, double usual)
 static struct sampling sampling_of(const struct chat *chat)
 {
     const struct chat_request *r = &chat->request;
-    const struct settings *set = chat->service->settings;
+    const struct settings *set = chat->call->settings;
     const struct generation_defaults *usual = &chat->service->model->config.generation;
     const double temperature = usual->do_sample ? usual->temperature : 0;
     const double top_p = set->model.defaults.top_p,
@@ -44,7 +44,7 @@ static uint32_t max_tokens_of(struct chat *chat)
     engine_figures_read(chat->service->engine, &figures);
     const uint32_t room =
         figures.context > chat->prompt_tokens ? figures.context - chat->prompt_tokens : 1;
-    const int64_t set = chat->service->settings->model.defaults.max_tokens;
+    const int64_t set = chat->call->settings->model.defaults.max_tokens;
     const int64_t asked = chat->request.max_tokens;
     if (asked < 0)
         return set > 0 && set < room     ? (uint32_t)set

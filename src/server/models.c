@@ -5,12 +5,13 @@
 
 enum { BODY_BYTES = 256 << 10, CARDS_MAX = 64, ID_MAX = 256 };
 
-static size_t cards_of(const struct service *service, struct model_card *cards)
+static size_t cards_of(const struct call *call, struct model_card *cards)
 {
+    const struct service *service = call->service;
     struct engine_figures figures = {0};
     if (service->engine)
         engine_figures_read(service->engine, &figures);
-    const struct text_list *aliases = &service->settings->model.aliases;
+    const struct text_list *aliases = &call->settings->model.aliases;
     size_t n = 0;
     for (size_t i = 0; i <= aliases->count && n < CARDS_MAX; i++)
         cards[n++] = (struct model_card){
@@ -26,7 +27,7 @@ static size_t cards_of(const struct service *service, struct model_card *cards)
 void models_answer_list(struct call *call)
 {
     struct model_card cards[CARDS_MAX];
-    const size_t n = cards_of(call->service, cards);
+    const size_t n = cards_of(call, cards);
     struct buf body;
     buf_init(&body, BODY_BYTES);
     model_list_write(&body, cards, n);
@@ -59,7 +60,7 @@ void models_answer_one(struct call *call)
     char text[ID_MAX];
     const struct str id = decoded(route_id(call->route, call->exchange->request->path), text);
     struct model_card cards[CARDS_MAX];
-    const size_t n = cards_of(call->service, cards);
+    const size_t n = cards_of(call, cards);
     for (size_t i = 0; i < n; i++) {
         if (!str_is(id, cards[i].id))
             continue;

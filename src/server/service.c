@@ -20,15 +20,6 @@ const char *service_state_name(enum service_state state)
     return names[state];
 }
 
-bool service_has_model(const struct service *service, struct str name)
-{
-    const struct text_list *aliases = &service->settings->model.aliases;
-    for (size_t i = 0; i < aliases->count; i++)
-        if (str_is(name, aliases->items[i]))
-            return true;
-    return str_is(name, service->name);
-}
-
 double service_progress(const struct service *service)
 {
     if (!service->loading)
@@ -236,13 +227,13 @@ static enum status begin(struct service *service, struct reason *why)
     return STATUS_OK;
 }
 
-enum status service_run(const struct settings *settings, const char *model_path,
+enum status service_run(struct settings *settings, const char *model_path,
                         struct service_hooks hooks, struct reason *why)
 {
     struct service *service = calloc(1, sizeof *service);
     if (!service)
         return reason_no_memory(why, sizeof *service);
-    service->settings = settings;
+    service->settings = settings_hold(settings);
     service->model_path = model_path;
     service->name = settings->model.name;
     service->hooks = hooks;
@@ -262,6 +253,7 @@ enum status service_run(const struct settings *settings, const char *model_path,
     model_destroy(service->model);
     close_log(service->access_log.fd);
     close_log(service->error_sink.fd);
+    settings_release(service->settings);
     free(service);
     return status;
 }

@@ -25,8 +25,8 @@ struct service_hooks {
 };
 
 struct service {
-    const struct settings *settings; /* borrowed */
-    const char *model_path;          /* borrowed */
+    struct settings *settings; /* held; those of calls that begin now */
+    const char *model_path;    /* borrowed */
     struct service_hooks hooks;
     uv_loop_t loop;
     struct http_server *http;
@@ -53,13 +53,10 @@ struct service {
 
 /* Serves until SIGTERM or SIGINT; then drains. Returns why it could not begin, or that the model
  * could not be loaded. */
-MUST_CHECK enum status service_run(const struct settings *settings, const char *model_path,
+MUST_CHECK enum status service_run(struct settings *settings, const char *model_path,
                                    struct service_hooks hooks, struct reason *why);
 
 const char *service_state_name(enum service_state state);
-
-/* What may be asked for: the model's name, and its aliases. */
-bool service_has_model(const struct service *service, struct str name);
 
 /* The share of the model's bytes that are loaded, 0 to 1. */
 double service_progress(const struct service *service);

@@ -36,6 +36,7 @@ static struct call *call_begin(struct service *service, struct http_exchange *x)
     if (!call)
         return NULL;
     call->service = service;
+    call->settings = settings_hold(service->settings);
     call->exchange = x;
     call->next = service->calls;
     if (call->next)
@@ -56,6 +57,7 @@ static void call_free(struct call *call)
     if (call->next)
         call->next->prev = call->prev;
     service->call_count--;
+    settings_release(call->settings);
     free(call);
 }
 
