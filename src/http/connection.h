@@ -3,6 +3,8 @@
 
 #include "http/server.h"
 
+#include <time.h>
+
 enum connection_state {
     CONNECTION_IDLE,   /* between requests */
     CONNECTION_HEAD,   /* the head comes */
@@ -70,6 +72,8 @@ struct http_server {
     bool draining, destroying;
     uint64_t body_bytes;
     struct connection *dirty;
+    time_t date_s; /* of `date`: the header's whole line */
+    char date[48];
     uv_timer_t tick;              /* looks at deadlines */
     uv_prepare_t prepare;         /* sends what the callbacks of this turn of the loop had to say */
     int open_handles;             /* of the server itself: listeners, tick, prepare */

@@ -64,14 +64,38 @@ static void settle_keep_alive(struct connection *c)
         c->keep_alive = false;
 }
 
-static void write_date(struct buf *out)
+/* The header's text is made once a second. */
+static void write_date(struct http_server *server, struct buf *out)
 {
-    char text[64];
     const time_t now = time(NULL);
     struct tm tm;
-    gmtime_r(&now, &tm);
-    if (strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
-        buf_printf(out, "date: %s\r\n", text);
+    if (now != server->date_s) {
+        server->date_s = now;
+        gmtime_r(&now, &tm);
+        if (strftime(server->date, sizeof server->date, "date: %a, %d %b %Y %H:%M:%S GMT\r\n",
+                     &tm) == 0)
+            server->date[0] = '\0';
+    }
+    buf_puts(out, server->date);
+}
+
+static void write_uint(struct buf *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    buf_add(out, digits + at, sizeof digits - at);
+}
+
+static void write_field(struct buf *out, struct http_field field)
+{
+    buf_puts(out, field.name);
+    buf_add(out, ": ", 2);
+    buf_add_str(out, field.value);
+    buf_add(out, "\r\n", 2);
 }
 
 static void write_head(struct connection *c, int status, const struct http_field *fields,
@@ -80,10 +104,14 @@ static void write_head(struct connection *c, int status, const struct http_field
     struct buf *out = &c->out;
     settle_keep_alive(c);
     c->exchange.status = status;
-    buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+    buf_puts(out, "HTTP/1.1 ");
+    write_uint(out, (uint64_t)status);
+    buf_putc(out, ' ');
+    buf_puts(out, http_status_text(status));
+    buf_puts(out, "\r\n");
     for (size_t i = 0; i < field_count; i++)
-        buf_printf(out, "%s: %.*s\r\n", fields[i].name, STR_ARG(fields[i].value));
-    write_date(out);
+        write_field(out, fields[i]);
+    write_date(c->server, out);
     if (!c->keep_alive)
         buf_puts(out, "connection: close\r\n");
     else if (is_http_1_0(&c->exchange))
@@ -101,8 +129,11 @@ void http_respond(struct http_exchange *x, int status, const struct http_field *
 {
     struct connection *c = connection_of(x);
     write_head(c, status, fields, field_count);
-    if (status != 204)
-        buf_printf(&c->out, "content-length: %zu\r\n", body.len);
+    if (status != 204) {
+        buf_puts(&c->out, "content-length: ");
+        write_uint(&c->out, body.len);
+        buf_puts(&c->out, "\r\n");
+    }
     buf_puts(&c->out, "\r\n");
     if (!is_head(x) && status != 204)
         buf_add_str(&c->out, body);
@@ -160,14 +191,23 @@ static void cut_slow_reader(struct connection *c)
     connection_close(c, &why);
 }
 
+/* `bytes` are out. Small buffers stay for the next answer. */
+static void note_sent(struct connection *c, struct buf *buf, size_t bytes)
+{
+    c->exchange.sent_bytes += bytes;
+    if (bytes < buf->len)
+        buf_consume(buf, bytes);
+    else if (buf->cap > KEPT_BUFFER_BYTES)
+        buf_release(buf);
+    else
+        buf_clear(buf);
+}
+
 static void on_write(uv_write_t *request, int error)
 {
     struct connection *c = request->handle->data;
     c->writing = false;
-    c->exchange.sent_bytes += c->flying.len;
-    buf_clear(&c->flying);
-    if (c->flying.cap > KEPT_BUFFER_BYTES)
-        buf_release(&c->flying);
+    note_sent(c, &c->flying, c->flying.len);
     if (c->state == CONNECTION_CLOSED)
         return;
     if (error)
@@ -176,17 +216,29 @@ static void on_write(uv_write_t *request, int error)
         connection_flush(c);
 }
 
-static void send_out(struct connection *c)
+/* What the system does not take at once is sent when it can. */
+static int send_rest(struct connection *c)
 {
     const struct buf empty = c->flying;
     c->flying = c->out;
     c->out = empty;
-    buf_clear(&c->out);
-    uv_buf_t piece = uv_buf_init(c->flying.data, (unsigned)c->flying.len);
+    const uv_buf_t piece = uv_buf_init(c->flying.data, (unsigned)c->flying.len);
     c->writing = true;
     c->progress_ns = (int64_t)uv_hrtime();
     c->queued = c->flying.len;
-    if (uv_write(&c->write, &c->uv.stream, &piece, 1, on_write) != 0) {
+    return uv_write(&c->write, &c->uv.stream, &piece, 1, on_write);
+}
+
+/* Nearly every answer is taken at once; uv_write would ask for another turn of the loop, and
+ * change what epoll waits for. */
+static void send_out(struct connection *c)
+{
+    const uv_buf_t piece = uv_buf_init(c->out.data, (unsigned)c->out.len);
+    const int sent = uv_try_write(&c->uv.stream, &piece, 1);
+    if (sent > 0)
+        note_sent(c, &c->out, (size_t)sent);
+    const bool refused = sent < 0 && sent != UV_EAGAIN;
+    if (refused || (c->out.len > 0 && send_rest(c) != 0)) {
         c->writing = false;
         connection_client_left(c);
     }
@@ -202,6 +254,6 @@ void connection_flush(struct connection *c)
         connection_client_left(c);
     else if (c->out.len > 0 && !c->writing)
         send_out(c);
-    else if (c->state == CONNECTION_FLUSH && !c->writing)
+    if (c->state == CONNECTION_FLUSH && !c->writing)
         connection_answered(c);
 }
