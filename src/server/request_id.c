@@ -1,13 +1,19 @@
 #include "server/request_id.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { MAX_BYTES = 128, RANDOM_LETTERS = 20 };
+enum {
+    MAX_BYTES = 128,
+    RANDOM_LETTERS = 20,
+    RANDOM_BYTES = 256, /* the most that getentropy gives */
+    LETTER_COUNT = 62,
+    UNBIASED_BELOW = 256 / LETTER_COUNT * LETTER_COUNT,
+};
 
 static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-_Static_assert(sizeof letters == 62 + 1, "base 62");
+_Static_assert(sizeof letters == LETTER_COUNT + 1, "base 62");
 
 static bool is_allowed(char c)
 {
@@ -22,14 +28,28 @@ bool request_id_is_valid(struct str id)
     return id.len > 0 && id.len <= MAX_BYTES;
 }
 
+/* A letter from the system's randomness, which is asked for in blocks. */
+static char random_letter(void)
+{
+    static _Thread_local unsigned char bytes[RANDOM_BYTES];
+    static _Thread_local size_t left;
+    for (;;) {
+        if (left == 0) {
+            if (getentropy(bytes, sizeof bytes) != 0)
+                abort(); /* the system has no randomness: nothing could be trusted */
+            left = sizeof bytes;
+        }
+        const unsigned char byte = bytes[--left];
+        if (byte < UNBIASED_BELOW)
+            return letters[byte % LETTER_COUNT];
+    }
+}
+
 void request_id_make(const char *prefix, char *out, size_t size)
 {
-    unsigned char bytes[RANDOM_LETTERS * 2];
-    if (getentropy(bytes, sizeof bytes) != 0)
-        abort(); /* the system has no randomness: nothing could be trusted */
-    char text[RANDOM_LETTERS + 1];
-    for (size_t i = 0; i < RANDOM_LETTERS; i++) /* 16 bits each: the bias is below 0.1 % */
-        text[i] = letters[(bytes[2 * i] << 8 | bytes[2 * i + 1]) % 62];
-    text[RANDOM_LETTERS] = '\0';
-    snprintf(out, size, "%s%s", prefix, text);
+    const size_t prefix_len = strlen(prefix), len = prefix_len + RANDOM_LETTERS;
+    size_t at = 0;
+    for (; at < len && at + 1 < size; at++)
+        out[at] = at < prefix_len ? prefix[at] : random_letter();
+    out[at] = '\0';
 }
