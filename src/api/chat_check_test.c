@@ -30,25 +30,28 @@ static bool within(double value, double min, double max)
 
 static void check_numbers(const struct chat_request *r)
 {
-    HOLDS(r->max_tokens == -1 || r->max_tokens >= 1);
-    HOLDS(r->min_tokens >= 0 && (r->max_tokens < 0 || r->min_tokens <= r->max_tokens));
-    HOLDS(r->n >= 1 && r->n <= CHAT_N_MAX);
-    HOLDS(r->top_k >= -1);
-    HOLDS(within(r->temperature, 0, 2) && within(r->min_p, 0, 1));
-    HOLDS(within(r->top_p, 0, 1) && r->top_p != 0);
-    HOLDS(within(r->presence_penalty, -2, 2) && within(r->frequency_penalty, -2, 2));
-    HOLDS(within(r->repetition_penalty, 0, 10) && r->repetition_penalty != 0);
-    HOLDS(r->bias_count <= CHAT_BIAS_COUNT_MAX && r->stop_ids.count <= CHAT_IDS_MAX);
-    for (uint32_t i = 0; i < r->bias_count; i++)
-        HOLDS(r->biases[i].id >= 0 && within((double)r->biases[i].bias, -100, 100));
-    for (uint32_t i = 0; i < r->stop_ids.count; i++)
-        HOLDS(r->stop_ids.ids[i] >= 0);
-    HOLDS(r->top_logprobs == 0 || (r->logprobs && within((double)r->top_logprobs, 1, 20)));
+    HOLDS(r->params.max_tokens == -1 || r->params.max_tokens >= 1);
+    HOLDS(r->params.min_tokens >= 0 &&
+          (r->params.max_tokens < 0 || r->params.min_tokens <= r->params.max_tokens));
+    HOLDS(r->params.n >= 1 && r->params.n <= PARAMS_N_MAX);
+    HOLDS(r->params.top_k >= -1);
+    HOLDS(within(r->params.temperature, 0, 2) && within(r->params.min_p, 0, 1));
+    HOLDS(within(r->params.top_p, 0, 1) && r->params.top_p != 0);
+    HOLDS(within(r->params.presence_penalty, -2, 2) && within(r->params.frequency_penalty, -2, 2));
+    HOLDS(within(r->params.repetition_penalty, 0, 10) && r->params.repetition_penalty != 0);
+    HOLDS(r->params.bias_count <= PARAMS_BIAS_COUNT_MAX &&
+          r->params.stop_ids.count <= PARAMS_IDS_MAX);
+    for (uint32_t i = 0; i < r->params.bias_count; i++)
+        HOLDS(r->params.biases[i].id >= 0 && within((double)r->params.biases[i].bias, -100, 100));
+    for (uint32_t i = 0; i < r->params.stop_ids.count; i++)
+        HOLDS(r->params.stop_ids.ids[i] >= 0);
+    HOLDS(r->params.top_logprobs == 0 ||
+          (r->params.logprobs && within((double)r->params.top_logprobs, 1, 20)));
     HOLDS(r->thinking_budget >= -1);
-    HOLDS(r->stop_count <= CHAT_STOP_MAX);
-    for (uint32_t i = 0; i < r->stop_count; i++)
-        HOLDS(r->stop[i].len > 0);
-    HOLDS(!r->include_usage || r->stream);
+    HOLDS(r->params.stop_count <= PARAMS_STOP_MAX);
+    for (uint32_t i = 0; i < r->params.stop_count; i++)
+        HOLDS(r->params.stop[i].len > 0);
+    HOLDS(!r->params.include_usage || r->params.stream);
 }
 
 static void check_media(const struct chat_request *r)
@@ -110,7 +113,7 @@ enum status chat_check(const struct json *root, struct arena *arena, struct chat
         return status;
     }
     HOLDS(!why->code);
-    HOLDS(out->model.len > 0 && out->messages);
+    HOLDS(out->params.model.len > 0 && out->messages);
     HOLDS(!out->tools || (out->tools->type == JSON_ARRAY && out->tools->count > 0));
     check_messages(out->messages);
     check_numbers(out);

@@ -17,7 +17,24 @@ struct part_nodes {
     struct json part, type, text;
 };
 
-static enum status fill_part(struct part_nodes *nodes, const char *type, const struct json *text)
+/* What the tables of parts fill. */
+struct part {
+    struct chat_media *media;
+    const struct json *text;
+    struct str url;   /* of a picture or a video file */
+    const char *path; /* of the URL or of the frames */
+    int64_t min_pixels, max_pixels;
+    int detail; /* of details[] */
+    double fps, sample_fps;
+    int64_t max_frames;
+    const struct chat_image *frames;
+    uint32_t frame_count;
+};
+
+enum { DETAIL_AUTO, DETAIL_LOW };
+static const char *const details[] = {"auto", "low", "high", NULL};
+
+static void fill_part(struct part_nodes *nodes, const char *type, const struct json *text)
 {
     nodes->part = (struct json){.type = JSON_OBJECT};
     nodes->type = (struct json){.type = JSON_STRING, .text = str_from(type)};
@@ -26,7 +43,6 @@ static enum status fill_part(struct part_nodes *nodes, const char *type, const s
         nodes->text = *text;
         chat_adopt(&nodes->part, end, "text", &nodes->text);
     }
-    return STATUS_OK;
 }
 
 /* The array, with room for one more than `count` elements; NULL if there is no memory. Sizes are
@@ -41,110 +57,81 @@ static void *grow(struct arena *arena, void *array, uint32_t count, size_t size)
     return larger;
 }
 
-static enum status fill_image(const struct field *url, struct arena *arena, struct chat_image *out,
+static enum status keep_path(const struct field *field, struct arena *arena, const char **out,
+                             struct reason *why)
+{
+    *out = arena_strdup(arena, str_from(field_path(field).text));
+    return *out ? STATUS_OK : reason_no_memory(why, sizeof(struct field_path));
+}
+
+static enum status parse_url(const struct field *url, struct arena *arena, void *to,
+                             struct reason *why)
+{
+    struct part *part = to;
+    const enum status status = field_text(url, &part->url, why);
+    return status ? status : keep_path(url, arena, &part->path, why);
+}
+
+enum status chat_pixels_check(const struct field *object, int64_t min_pixels, int64_t max_pixels,
                               struct reason *why)
 {
-    const enum status status = field_text(url, &out->url, why);
-    if (status)
-        return status;
-    out->path = arena_strdup(arena, str_from(field_path(url).text));
-    return out->path ? STATUS_OK : reason_no_memory(why, sizeof(struct field_path));
-}
-
-static enum status add_image(const struct field *url, struct chat_media *media,
-                             struct part_nodes *nodes, struct reason *why)
-{
-    struct chat_image *images =
-        grow(media->arena, media->images, media->image_count, sizeof *images);
-    if (!images)
-        return reason_no_memory(why, sizeof *images);
-    media->images = images;
-    const enum status status = fill_image(url, media->arena, &images[media->image_count], why);
-    if (status)
-        return status;
-    media->image_count++;
-    return fill_part(nodes, "image", NULL);
-}
-
-/* Sizes that this version cannot honour are refused rather than passed over. */
-static enum status refuse_sizes(const struct field *part, struct reason *why)
-{
-    static const char *const names[] = {"min_pixels", "max_pixels", "total_pixels",
-                                        "resized_height", "resized_width"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        const struct field size = field_member(part, names[i]);
-        if (!size.json)
-            continue;
-        reason_set(why, "invalid_value", "%s is not supported yet.", "暂不支持 %s。",
-                   field_path(&size).text);
-        reason_hint(why, "Leave it out, or send the picture in the size you want.",
-                    "请去掉它，或者发送所需尺寸的图片。");
-        return field_blame(&size, why);
-    }
-    return STATUS_OK;
-}
-
-static enum status check_detail(const struct field *image_url, struct reason *why)
-{
-    const struct field detail = field_member(image_url, "detail");
-    if (!detail.json)
+    const struct field field = field_member(object, "min_pixels");
+    if (!field.json || max_pixels < 0 || min_pixels <= max_pixels)
         return STATUS_OK;
-    const enum status status = field_is(&detail, JSON_STRING, why);
-    const struct str text = detail.json->text;
-    if (status || str_is(text, "auto") || str_is(text, "low") || str_is(text, "high"))
-        return status;
-    reason_set(why, "invalid_value", "%s must be \"auto\", \"low\" or \"high\", not \"%s\".",
-               "%s 只能是 \"auto\"、\"low\" 或 \"high\"，收到的是 \"%s\"。",
-               field_path(&detail).text, field_quote(text).text);
-    return field_blame(&detail, why);
+    reason_set(why, "invalid_value", "%s must not be above max_pixels (%lld).",
+               "%s 不能大于 max_pixels（%lld）。", field_path(&field).text, (long long)max_pixels);
+    return field_blame(&field, why);
 }
 
-static enum status parse_text(const struct field *part, struct chat_media *media,
-                              struct part_nodes *nodes, struct reason *why)
+/* Sizes that only other programs know. */
+#define UNKNOWN_SIZES                                                                              \
+    {"total_pixels", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},                                       \
+        {"resized_height", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},                                 \
+    {                                                                                              \
+        "resized_width", FIELD_NEUTRAL, .neutral = ONLY_ABSENT                                     \
+    }
+#define SIZES                                                                                      \
+    {"min_pixels", FIELD_INTEGER, FIELD_AT(part, min_pixels), .min = 1, .max = INT64_MAX},         \
+        {"max_pixels", FIELD_INTEGER, FIELD_AT(part, max_pixels), .min = 1, .max = INT64_MAX},     \
+        UNKNOWN_SIZES
+#define FPS .range = {0.001, 1000, false}
+
+enum { STRING = 1 << JSON_STRING, ARRAY = 1 << JSON_ARRAY, OBJECT = 1 << JSON_OBJECT };
+
+const struct field_row chat_image_url_rows[] = {
+    {"url", FIELD_PARSED, true, .types = STRING, .en = "a string", .zh = "字符串",
+     .parse = parse_url},
+    {"detail", FIELD_WORD, FIELD_AT(part, detail), .words = details},
+    SIZES,
+    {0},
+};
+
+const struct field_row chat_video_url_rows[] = {
+    {"url", FIELD_PARSED, true, .types = STRING, .en = "a string", .zh = "字符串",
+     .parse = parse_url},
+    {0},
+};
+
+static enum status parse_image_url(const struct field *image_url, struct arena *arena, void *to,
+                                   struct reason *why)
 {
-    (void)media;
-    const struct field text = field_member(part, "text");
-    const enum status status = field_is(&text, JSON_STRING, why);
-    return status ? status : fill_part(nodes, "text", text.json);
+    struct part *part = to;
+    if (image_url->json->type == JSON_STRING)
+        return parse_url(image_url, arena, part, why);
+    const enum status status = field_table_parse(image_url, chat_image_url_rows, arena, part, why);
+    return status ? status : chat_pixels_check(image_url, part->min_pixels, part->max_pixels, why);
 }
 
-/* What OpenAI's clients send back of an earlier answer. */
-static enum status parse_refusal(const struct field *part, struct chat_media *media,
-                                 struct part_nodes *nodes, struct reason *why)
+static enum status parse_video_url(const struct field *video_url, struct arena *arena, void *to,
+                                   struct reason *why)
 {
-    (void)media;
-    const struct field text = field_member(part, "refusal");
-    const enum status status = field_is(&text, JSON_STRING, why);
-    return status ? status : fill_part(nodes, "text", text.json);
+    return video_url->json->type == JSON_STRING
+               ? parse_url(video_url, arena, to, why)
+               : field_table_parse(video_url, chat_video_url_rows, arena, to, why);
 }
 
-static enum status parse_image_url(const struct field *part, struct chat_media *media,
-                                   struct part_nodes *nodes, struct reason *why)
-{
-    const struct field image_url = field_member(part, "image_url");
-    if (json_is(image_url.json, JSON_STRING))
-        return add_image(&image_url, media, nodes, why);
-    if (image_url.json && image_url.json->type != JSON_OBJECT)
-        return field_wrong_type(&image_url, "an object with the member url, or a string",
-                                "含有 url 成员的对象或字符串", why);
-    enum status status = field_is(&image_url, JSON_OBJECT, why);
-    const struct field url = field_member(&image_url, "url");
-    if (!status)
-        status = add_image(&url, media, nodes, why);
-    if (!status)
-        status = check_detail(&image_url, why);
-    return status ? status : refuse_sizes(&image_url, why);
-}
-
-static enum status parse_image(const struct field *part, struct chat_media *media,
-                               struct part_nodes *nodes, struct reason *why)
-{
-    const struct field image = field_member(part, "image");
-    return add_image(&image, media, nodes, why);
-}
-
-static enum status parse_frames(const struct field *video, struct arena *arena,
-                                struct chat_video *out, struct reason *why)
+static enum status parse_frames(const struct field *video, struct arena *arena, struct part *part,
+                                struct reason *why)
 {
     const struct json *list = video->json;
     if (list->count == 0) {
@@ -155,96 +142,121 @@ static enum status parse_frames(const struct field *video, struct arena *arena,
     struct chat_image *frames = arena_array(arena, list->count, sizeof *frames);
     if (!frames)
         return reason_no_memory(why, list->count * sizeof *frames);
-    out->frames = frames;
+    part->frames = frames;
     JSON_EACH(url, list) {
-        const struct field frame = field_element(video, url, out->frame_count);
-        const enum status status = fill_image(&frame, arena, &frames[out->frame_count++], why);
+        const struct field field = field_element(video, url, part->frame_count);
+        struct chat_image *frame = &frames[part->frame_count++];
+        *frame = (struct chat_image){.min_pixels = -1, .max_pixels = -1};
+        enum status status = field_text(&field, &frame->url, why);
+        if (!status)
+            status = keep_path(&field, arena, &frame->path, why);
         if (status)
             return status;
     }
+    return keep_path(video, arena, &part->path, why);
+}
+
+static enum status parse_video(const struct field *video, struct arena *arena, void *to,
+                               struct reason *why)
+{
+    return video->json->type == JSON_STRING ? parse_url(video, arena, to, why)
+                                            : parse_frames(video, arena, to, why);
+}
+
+static enum status add_text(const struct part *part, struct part_nodes *nodes, struct reason *why)
+{
+    (void)why;
+    fill_part(nodes, "text", part->text);
     return STATUS_OK;
 }
 
-/* fps, or sample_fps as qwen-vl-utils calls it for a list of frames. */
-static enum status parse_fps(const struct field *part, double *fps, struct reason *why)
+static enum status add_image(const struct part *part, struct part_nodes *nodes, struct reason *why)
 {
-    static const struct field_range range = {.min = 0.001, .max = 1000};
-    const struct field sample_fps = field_member(part, "sample_fps");
-    const struct field plain = field_member(part, "fps");
-    *fps = NAN;
-    const enum status status = field_number(&sample_fps, range, fps, why);
-    return status ? status : field_number(&plain, range, fps, why);
+    struct chat_media *media = part->media;
+    struct chat_image *images =
+        grow(media->arena, media->images, media->image_count, sizeof *images);
+    if (!images)
+        return reason_no_memory(why, sizeof *images);
+    media->images = images;
+    images[media->image_count++] = (struct chat_image){
+        .url = part->url,
+        .path = part->path,
+        .min_pixels = part->min_pixels,
+        .max_pixels = part->max_pixels,
+        .low = part->detail == DETAIL_LOW,
+    };
+    fill_part(nodes, "image", NULL);
+    return STATUS_OK;
 }
 
-/* A new video at this place, not counted yet. */
-static enum status new_video(const struct field *place, struct chat_media *media,
-                             struct chat_video **out, struct reason *why)
+static enum status add_video(const struct part *part, struct part_nodes *nodes, struct reason *why)
 {
+    struct chat_media *media = part->media;
     struct chat_video *videos =
         grow(media->arena, media->videos, media->video_count, sizeof *videos);
     if (!videos)
         return reason_no_memory(why, sizeof *videos);
     media->videos = videos;
-    *out = &videos[media->video_count];
-    **out = (struct chat_video){
-        .path = arena_strdup(media->arena, str_from(field_path(place).text)),
-        .max_frames = -1,
+    videos[media->video_count++] = (struct chat_video){
+        .url = part->url,
+        .frames = part->frames,
+        .frame_count = part->frame_count,
+        .fps = isnan(part->fps) ? part->sample_fps : part->fps,
+        .max_frames = part->frame_count > 0 ? -1 : part->max_frames,
+        .path = part->path,
     };
-    return (*out)->path ? STATUS_OK : reason_no_memory(why, sizeof(struct field_path));
+    fill_part(nodes, "video", NULL);
+    return STATUS_OK;
 }
 
-static enum status add_video_file(const struct field *part, const struct field *url,
-                                  struct chat_media *media, struct part_nodes *nodes,
-                                  struct reason *why)
-{
-    struct chat_video *video;
-    const struct field max_frames = field_member(part, "max_frames");
-    enum status status = new_video(url, media, &video, why);
-    if (!status)
-        status = field_text(url, &video->url, why);
-    if (!status)
-        status = parse_fps(part, &video->fps, why);
-    if (!status)
-        status = field_integer(&max_frames, 2, INT32_MAX, &video->max_frames, why);
-    if (status)
-        return status;
-    media->video_count++;
-    return fill_part(nodes, "video", NULL);
-}
+const struct field_row chat_text_rows[] = {
+    {"text", FIELD_JSON, true, FIELD_AT(part, text), .type = JSON_STRING},
+    {0},
+};
 
-static enum status parse_video_url(const struct field *part, struct chat_media *media,
-                                   struct part_nodes *nodes, struct reason *why)
-{
-    const struct field video_url = field_member(part, "video_url");
-    if (json_is(video_url.json, JSON_STRING))
-        return add_video_file(part, &video_url, media, nodes, why);
-    if (video_url.json && video_url.json->type != JSON_OBJECT)
-        return field_wrong_type(&video_url, "an object with the member url, or a string",
-                                "含有 url 成员的对象或字符串", why);
-    const enum status status = field_is(&video_url, JSON_OBJECT, why);
-    const struct field url = field_member(&video_url, "url");
-    return status ? status : add_video_file(part, &url, media, nodes, why);
-}
+/* What OpenAI's clients send back of an earlier answer. */
+const struct field_row chat_refusal_rows[] = {
+    {"refusal", FIELD_JSON, true, FIELD_AT(part, text), .type = JSON_STRING},
+    {0},
+};
 
-static enum status parse_video(const struct field *part, struct chat_media *media,
-                               struct part_nodes *nodes, struct reason *why)
-{
-    const struct field video = field_member(part, "video");
-    if (json_is(video.json, JSON_STRING))
-        return add_video_file(part, &video, media, nodes, why);
-    struct chat_video *out;
-    enum status status = field_is(&video, JSON_ARRAY, why);
-    if (!status)
-        status = new_video(&video, media, &out, why);
-    if (!status)
-        status = parse_frames(&video, media->arena, out, why);
-    if (!status)
-        status = parse_fps(part, &out->fps, why);
-    if (status)
-        return status;
-    media->video_count++;
-    return fill_part(nodes, "video", NULL);
-}
+const struct field_row chat_image_url_part_rows[] = {
+    {"image_url", FIELD_PARSED, true, .types = STRING | OBJECT,
+     .en = "an object with the member url, or a string", .zh = "含有 url 成员的对象或字符串",
+     .parse = parse_image_url},
+    SIZES,
+    {0},
+};
+
+const struct field_row chat_image_rows[] = {
+    {"image", FIELD_PARSED, true, .types = STRING, .en = "a string", .zh = "字符串",
+     .parse = parse_url},
+    SIZES,
+    {0},
+};
+
+/* fps, or sample_fps as qwen-vl-utils calls it for a list of frames. */
+#define VIDEO_WISHES                                                                               \
+    {"sample_fps", FIELD_NUMBER, FIELD_AT(part, sample_fps), FPS},                                 \
+        {"fps", FIELD_NUMBER, FIELD_AT(part, fps), FPS},                                           \
+        {"max_frames", FIELD_INTEGER, FIELD_AT(part, max_frames), .min = 2, .max = INT32_MAX},     \
+        {"min_pixels", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},                                     \
+        {"max_pixels", FIELD_NEUTRAL, .neutral = ONLY_ABSENT}, UNKNOWN_SIZES
+
+const struct field_row chat_video_rows[] = {
+    {"video", FIELD_PARSED, true, .types = STRING | ARRAY, .en = "a string or an array of strings",
+     .zh = "字符串或字符串数组", .parse = parse_video},
+    VIDEO_WISHES,
+    {0},
+};
+
+const struct field_row chat_video_url_part_rows[] = {
+    {"video_url", FIELD_PARSED, true, .types = STRING | OBJECT,
+     .en = "an object with the member url, or a string", .zh = "含有 url 成员的对象或字符串",
+     .parse = parse_video_url},
+    VIDEO_WISHES,
+    {0},
+};
 
 enum {
     IN_ASSISTANT = 1 << CHAT_ASSISTANT,
@@ -255,15 +267,15 @@ enum {
 static const struct part_kind {
     const char *type;
     unsigned roles; /* that may hold it */
-    enum status (*parse)(const struct field *part, struct chat_media *media,
-                         struct part_nodes *nodes, struct reason *why);
+    const struct field_row *rows;
+    enum status (*add)(const struct part *part, struct part_nodes *nodes, struct reason *why);
 } part_kinds[] = {
-    {"text", IN_ALL, parse_text},
-    {"image_url", IN_QUESTION, parse_image_url},
-    {"image", IN_QUESTION, parse_image},
-    {"video", IN_QUESTION, parse_video},
-    {"video_url", IN_QUESTION, parse_video_url},
-    {"refusal", IN_ASSISTANT, parse_refusal},
+    {"text", IN_ALL, chat_text_rows, add_text},
+    {"image_url", IN_QUESTION, chat_image_url_part_rows, add_image},
+    {"image", IN_QUESTION, chat_image_rows, add_image},
+    {"video", IN_QUESTION, chat_video_rows, add_video},
+    {"video_url", IN_QUESTION, chat_video_url_part_rows, add_video},
+    {"refusal", IN_ASSISTANT, chat_refusal_rows, add_text},
 };
 
 static enum status unknown_part(const struct field *type, struct reason *why)
@@ -292,6 +304,24 @@ static enum status misplaced_part(const struct field *type, struct reason *why)
     return field_blame(type, why);
 }
 
+static enum status parse_kind(const struct field *field, const struct part_kind *kind,
+                              struct chat_media *media, struct part_nodes *nodes,
+                              struct reason *why)
+{
+    struct part part = {
+        .media = media,
+        .min_pixels = -1,
+        .max_pixels = -1,
+        .max_frames = -1,
+        .fps = NAN,
+        .sample_fps = NAN,
+    };
+    enum status status = field_table_parse(field, kind->rows, media->arena, &part, why);
+    if (!status)
+        status = chat_pixels_check(field, part.min_pixels, part.max_pixels, why);
+    return status ? status : kind->add(&part, nodes, why);
+}
+
 static enum status parse_part(const struct field *part, enum chat_role role,
                               struct chat_media *media, struct part_nodes *nodes,
                               struct reason *why)
@@ -305,10 +335,9 @@ static enum status parse_part(const struct field *part, enum chat_role role,
     for (size_t i = 0; i < ARRAY_LEN(part_kinds); i++) {
         if (!str_is(type.json->text, part_kinds[i].type))
             continue;
-        if (!(part_kinds[i].roles & 1u << role))
-            return misplaced_part(&type, why);
-        status = part_kinds[i].parse(part, media, nodes, why);
-        return status || part_kinds[i].roles != IN_QUESTION ? status : refuse_sizes(part, why);
+        return part_kinds[i].roles & 1u << role
+                   ? parse_kind(part, &part_kinds[i], media, nodes, why)
+                   : misplaced_part(&type, why);
     }
     return unknown_part(&type, why);
 }
@@ -340,11 +369,8 @@ static enum status parse_parts(const struct field *content, enum chat_role role,
 enum status chat_content_parse(const struct field *content, enum chat_role role,
                                struct chat_media *media, struct json *out, struct reason *why)
 {
-    switch (content->json->type) {
-    case JSON_STRING: *out = *content->json; return STATUS_OK;
-    case JSON_ARRAY: return parse_parts(content, role, media, out, why);
-    default:
-        return field_wrong_type(content, "a string or an array of parts", "字符串或内容片段数组",
-                                why);
-    }
+    if (content->json->type == JSON_ARRAY)
+        return parse_parts(content, role, media, out, why);
+    *out = *content->json;
+    return STATUS_OK;
 }

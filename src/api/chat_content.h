@@ -2,7 +2,6 @@
 #pragma once
 
 #include "api/chat_request.h"
-#include "api/field.h"
 
 enum chat_role { CHAT_SYSTEM, CHAT_USER, CHAT_ASSISTANT, CHAT_TOOL };
 
@@ -19,8 +18,12 @@ struct chat_media {
 struct json **chat_adopt(struct json *parent, struct json **end, const char *key,
                          struct json *child);
 
-/* Checks `content` (which is there) and writes what the template reads to *out. Pictures and videos
- * may stand in messages of users and tools only: the templates leave them out of others. */
+/* Checks `content` (a string or an array) and writes what the template reads to *out. Pictures and
+ * videos may stand in messages of users and tools only: the templates leave them out of others. */
 MUST_CHECK enum status chat_content_parse(const struct field *content, enum chat_role role,
                                           struct chat_media *media, struct json *out,
                                           struct reason *why);
+
+/* invalid_value at `min_pixels` of the object if that is above max_pixels. Either may be -1. */
+MUST_CHECK enum status chat_pixels_check(const struct field *object, int64_t min_pixels,
+                                         int64_t max_pixels, struct reason *why);

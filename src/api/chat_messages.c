@@ -23,6 +23,14 @@ struct message_nodes {
     struct json message, role, content, reasoning, tool_calls, tool_call_id;
 };
 
+/* What the tables of messages fill. */
+struct message {
+    struct chat_media *media;
+    enum chat_role role;
+    struct message_nodes *nodes;
+    const struct json *reasoning_content, *reasoning, *thinking;
+};
+
 static enum status unknown_role(const struct field *role, struct reason *why)
 {
     static const char *const names[] = {"system", "developer", "user", "assistant", "tool", NULL};
@@ -55,77 +63,83 @@ static enum status parse_role(const struct field *message, enum chat_role *out, 
     return unknown_role(&role, why);
 }
 
-static enum status parse_content(const struct field *message, enum chat_role role, bool may_lack,
-                                 struct chat_media *media, struct json *out, struct reason *why)
+static enum status parse_content(const struct field *content, struct arena *arena, void *to,
+                                 struct reason *why)
 {
-    const struct field content = field_member(message, "content");
-    if (content.json)
-        return chat_content_parse(&content, role, media, out, why);
-    if (may_lack) {
-        *out = (struct json){.type = JSON_NULL};
-        return STATUS_OK;
-    }
-    reason_set(why, "missing_field", "%s is missing; it must be a string or an array of parts.",
-               "缺少 %s，它必须是字符串或内容片段数组。", field_path(&content).text);
-    if (role == CHAT_ASSISTANT)
-        reason_hint(why, "Only a message with tool_calls or reasoning_content may go without.",
-                    "只有带 tool_calls 或 reasoning_content 的消息可以没有内容。");
-    return field_blame(&content, why);
+    (void)arena;
+    const struct message *message = to;
+    return chat_content_parse(content, message->role, message->media, &message->nodes->content,
+                              why);
 }
 
-/* The three names under which clients send earlier reasoning back; the first that is there. */
-static enum status parse_reasoning(const struct field *message, struct json *out,
-                                   struct reason *why)
+static enum status refuse_function_call(const struct field *call, struct arena *arena, void *to,
+                                        struct reason *why)
 {
-    static const char *const names[] = {"reasoning_content", "reasoning", "thinking"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        const struct field reasoning = field_member(message, names[i]);
-        if (!reasoning.json)
-            continue;
-        const enum status status = field_is(&reasoning, JSON_STRING, why);
-        if (!status)
-            *out = *reasoning.json;
-        return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status refuse_function_call(const struct field *message, struct reason *why)
-{
-    const struct field call = field_member(message, "function_call");
-    if (!call.json)
-        return STATUS_OK;
-    reason_set(why, "invalid_value", "%s is not supported.", "不支持 %s。", field_path(&call).text);
+    (void)arena;
+    (void)to;
+    reason_set(why, "invalid_value", "%s is not supported.", "不支持 %s。", field_path(call).text);
     reason_hint(why, "Use tool_calls; function_call is its old form.",
                 "请改用 tool_calls；function_call 是它的旧写法。");
-    return field_blame(&call, why);
+    return field_blame(call, why);
 }
 
-/* Reasoning and calls; both stay null if absent. */
-static enum status parse_assistant(const struct field *message, struct arena *arena,
-                                   struct message_nodes *nodes, struct reason *why)
+static enum status parse_calls(const struct field *calls, struct arena *arena, void *to,
+                               struct reason *why)
 {
-    const struct field calls = field_member(message, "tool_calls");
-    enum status status = refuse_function_call(message, why);
-    if (!status)
-        status = parse_reasoning(message, &nodes->reasoning, why);
-    if (status || !calls.json)
-        return status;
-    status = field_is(&calls, JSON_ARRAY, why);
-    if (status || calls.json->count == 0)
-        return status;
-    return chat_tool_calls_parse(&calls, arena, &nodes->tool_calls, why);
+    const struct message *message = to;
+    return calls->json->count == 0
+               ? STATUS_OK
+               : chat_tool_calls_parse(calls, arena, &message->nodes->tool_calls, why);
 }
 
-static enum status parse_call_id(const struct field *message, struct json *out, struct reason *why)
+static enum status parse_call_id(const struct field *id, struct arena *arena, void *to,
+                                 struct reason *why)
 {
-    const struct field id = field_member(message, "tool_call_id");
+    (void)arena;
+    const struct message *message = to;
     struct str text;
-    const enum status status = field_text(&id, &text, why);
+    const enum status status = field_text(id, &text, why);
     if (!status)
-        *out = (struct json){.type = JSON_STRING, .text = text};
+        message->nodes->tool_call_id = (struct json){.type = JSON_STRING, .text = text};
     return status;
 }
+
+enum { STRING = 1 << JSON_STRING, ARRAY = 1 << JSON_ARRAY };
+
+#define CONTENT                                                                                    \
+    {                                                                                              \
+        "content", FIELD_PARSED, .types = STRING | ARRAY, .en = "a string or an array of parts",   \
+                                 .zh = "字符串或内容片段数组", .parse = parse_content              \
+    }
+
+const struct field_row chat_system_rows[] = {CONTENT, {0}};
+const struct field_row chat_user_rows[] = {CONTENT, {0}};
+
+/* Earlier reasoning comes back under three names. */
+const struct field_row chat_assistant_rows[] = {
+    {"function_call", FIELD_PARSED, .types = ~0u, .parse = refuse_function_call},
+    {"reasoning_content", FIELD_JSON, FIELD_AT(message, reasoning_content), .type = JSON_STRING},
+    {"reasoning", FIELD_JSON, FIELD_AT(message, reasoning), .type = JSON_STRING},
+    {"thinking", FIELD_JSON, FIELD_AT(message, thinking), .type = JSON_STRING},
+    {"tool_calls", FIELD_PARSED, .types = ARRAY, .en = "an array", .zh = "数组",
+     .parse = parse_calls},
+    CONTENT,
+    {0},
+};
+
+const struct field_row chat_tool_rows[] = {
+    {"tool_call_id", FIELD_PARSED, true, .types = STRING, .en = "a string", .zh = "字符串",
+     .parse = parse_call_id},
+    CONTENT,
+    {0},
+};
+
+static const struct field_row *const role_rows[] = {
+    [CHAT_SYSTEM] = chat_system_rows,
+    [CHAT_USER] = chat_user_rows,
+    [CHAT_ASSISTANT] = chat_assistant_rows,
+    [CHAT_TOOL] = chat_tool_rows,
+};
 
 static void link_members(struct message_nodes *nodes, enum chat_role role)
 {
@@ -142,55 +156,61 @@ static void link_members(struct message_nodes *nodes, enum chat_role role)
         chat_adopt(message, end, "tool_call_id", &nodes->tool_call_id);
 }
 
-static enum status parse_message(const struct field *message, struct chat_media *media,
+/* Only an assistant that calls or reasons may say nothing. */
+static enum status check_content(const struct field *field, const struct message *message,
+                                 struct reason *why)
+{
+    const struct message_nodes *nodes = message->nodes;
+    const struct field content = field_member(field, "content");
+    if (content.json || nodes->tool_calls.type != JSON_NULL || nodes->reasoning.type != JSON_NULL)
+        return STATUS_OK;
+    (void)field_missing(&content, "a string or an array of parts", "字符串或内容片段数组", why);
+    if (message->role == CHAT_ASSISTANT)
+        reason_hint(why, "Only a message with tool_calls or reasoning_content may go without.",
+                    "只有带 tool_calls 或 reasoning_content 的消息可以没有内容。");
+    return STATUS_INVALID;
+}
+
+static enum status parse_message(const struct field *field, struct chat_media *media,
                                  struct message_nodes *nodes, struct reason *why)
 {
-    enum chat_role role = CHAT_USER;
-    enum status status = field_is(message, JSON_OBJECT, why);
+    struct message message = {.media = media, .nodes = nodes};
+    enum status status = field_is(field, JSON_OBJECT, why);
     if (!status)
-        status = parse_role(message, &role, why);
-    if (!status && role == CHAT_ASSISTANT)
-        status = parse_assistant(message, media->arena, nodes, why);
-    if (!status && role == CHAT_TOOL)
-        status = parse_call_id(message, &nodes->tool_call_id, why);
-    const bool may_lack = nodes->tool_calls.type != JSON_NULL || nodes->reasoning.type != JSON_NULL;
+        status = parse_role(field, &message.role, why);
     if (!status)
-        status = parse_content(message, role, may_lack, media, &nodes->content, why);
+        status = field_table_parse(field, role_rows[message.role], media->arena, &message, why);
+    if (status)
+        return status;
+    const struct json *reasoning = message.reasoning_content ? message.reasoning_content
+                                   : message.reasoning       ? message.reasoning
+                                                             : message.thinking;
+    if (reasoning)
+        nodes->reasoning = *reasoning;
+    status = check_content(field, &message, why);
     if (!status)
-        link_members(nodes, role);
+        link_members(nodes, message.role);
     return status;
 }
 
-static enum status check_list(const struct field *messages, struct reason *why)
-{
-    const enum status status = field_is(messages, JSON_ARRAY, why);
-    if (status || messages->json->count > 0)
-        return status;
-    reason_set(why, "invalid_value", "%s must hold at least one message.", "%s 至少要有一条消息。",
-               field_path(messages).text);
-    return field_blame(messages, why);
-}
-
-enum status chat_messages_parse(const struct field *body, struct arena *arena,
+enum status chat_messages_parse(const struct field *messages, struct arena *arena,
                                 struct chat_request *out, struct reason *why)
 {
-    const struct field messages = field_member(body, "messages");
-    enum status status = check_list(&messages, why);
-    if (status) {
-        reason_hint(why, "Write \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}].",
-                    "请写成 \"messages\": [{\"role\": \"user\", \"content\": \"你好\"}]。");
-        return status;
+    if (messages->json->count == 0) {
+        reason_set(why, "invalid_value", "%s must hold at least one message.",
+                   "%s 至少要有一条消息。", field_path(messages).text);
+        return field_blame(messages, why);
     }
     struct json *list = arena_alloc(arena, sizeof *list);
-    struct message_nodes *nodes = arena_array(arena, messages.json->count, sizeof *nodes);
+    struct message_nodes *nodes = arena_array(arena, messages->json->count, sizeof *nodes);
     if (!list || !nodes)
-        return reason_no_memory(why, messages.json->count * sizeof *nodes);
+        return reason_no_memory(why, messages->json->count * sizeof *nodes);
     list->type = JSON_ARRAY;
     struct chat_media media = {.arena = arena};
     struct json **end = &list->first;
-    JSON_EACH(item, messages.json) {
-        const struct field message = field_element(&messages, item, list->count);
-        status = parse_message(&message, &media, &nodes[list->count], why);
+    JSON_EACH(item, messages->json) {
+        const struct field message = field_element(messages, item, list->count);
+        const enum status status = parse_message(&message, &media, &nodes[list->count], why);
         if (status)
             return status;
         end = chat_adopt(list, end, NULL, &nodes[list->count].message);

@@ -3,6 +3,6 @@
 
 #include "api/chat_content.h"
 
-/* Fills messages, images and videos of *out. */
-MUST_CHECK enum status chat_messages_parse(const struct field *body, struct arena *arena,
+/* An array; fills messages, images and videos of *out. */
+MUST_CHECK enum status chat_messages_parse(const struct field *messages, struct arena *arena,
                                            struct chat_request *out, struct reason *why);

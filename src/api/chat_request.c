@@ -2,219 +2,231 @@
 
 #include "api/chat_format.h"
 #include "api/chat_messages.h"
-#include "api/chat_tokens.h"
 #include "api/chat_tools.h"
-#include "api/chat_unsupported.h"
 
 #include <math.h>
 
-static const struct number_row {
-    const char *name;
-    struct field_range range;
-    size_t offset; /* of a double in struct chat_request */
-} numbers[] = {
-    {"temperature", {0, 2, false}, offsetof(struct chat_request, temperature)},
-    {"top_p", {0, 1, true}, offsetof(struct chat_request, top_p)},
-    {"min_p", {0, 1, false}, offsetof(struct chat_request, min_p)},
-    {"presence_penalty", {-2, 2, false}, offsetof(struct chat_request, presence_penalty)},
-    {"frequency_penalty", {-2, 2, false}, offsetof(struct chat_request, frequency_penalty)},
-    {"repetition_penalty", {0, 10, true}, offsetof(struct chat_request, repetition_penalty)},
-};
-
-static const struct integer_row {
-    const char *name;
-    int64_t min, max;
-    size_t offset; /* of an int64_t */
-} integers[] = {
-    {"max_tokens", 1, INT64_MAX, offsetof(struct chat_request, max_tokens)},
-    {"max_completion_tokens", 1, INT64_MAX, offsetof(struct chat_request, max_tokens)},
-    {"min_tokens", 0, INT64_MAX, offsetof(struct chat_request, min_tokens)},
-    {"n", 1, CHAT_N_MAX, offsetof(struct chat_request, n)},
-    {"top_k", -1, INT64_MAX, offsetof(struct chat_request, top_k)},
-    {"seed", INT64_MIN, INT64_MAX, offsetof(struct chat_request, seed)},
-};
-
-static const struct switch_row {
-    const char *name;
-    size_t offset; /* of a bool */
-} switches[] = {
-    {"stream", offsetof(struct chat_request, stream)},
-    {"ignore_eos", offsetof(struct chat_request, ignore_eos)},
-    {"return_token_ids", offsetof(struct chat_request, return_token_ids)},
-    {"add_generation_prompt", offsetof(struct chat_request, add_generation_prompt)},
-};
-
-static const struct chat_request absent = {
-    .max_tokens = -1,
-    .n = 1,
-    .temperature = NAN,
-    .top_p = NAN,
-    .min_p = NAN,
-    .presence_penalty = NAN,
-    .frequency_penalty = NAN,
-    .repetition_penalty = NAN,
-    .top_k = -1,
-    .thinking_budget = -1,
-    .add_generation_prompt = true,
-};
-
-/* The member of *out at `offset`. */
-static void *at(struct chat_request *out, size_t offset)
-{
-    return (char *)out + offset;
-}
-
-static enum status parse_model(const struct field *body, struct chat_request *out,
-                               struct reason *why)
-{
-    const struct field model = field_member(body, "model");
-    const enum status status = field_text(&model, &out->model, why);
-    if (status)
-        reason_hint(why, "GET /v1/models lists the models.", "GET /v1/models 可列出所有模型。");
-    return status;
-}
-
-static enum status parse_integers(const struct field *body, struct chat_request *out,
+static enum status parse_messages(const struct field *messages, struct arena *arena, void *to,
                                   struct reason *why)
 {
-    for (size_t i = 0; i < ARRAY_LEN(integers); i++) {
-        const struct integer_row *row = &integers[i];
-        const struct field field = field_member(body, row->name);
-        const enum status status =
-            field_integer(&field, row->min, row->max, at(out, row->offset), why);
-        if (status)
-            return status;
-    }
-    const struct field top_k = field_member(body, "top_k"), seed = field_member(body, "seed");
-    if (top_k.json && out->top_k < 0)
-        out->top_k = 0; /* -1 turns it off, as in vLLM */
-    out->has_seed = seed.json != NULL;
-    const struct field min_tokens = field_member(body, "min_tokens");
-    if (out->max_tokens < 0 || out->min_tokens <= out->max_tokens)
-        return STATUS_OK;
-    reason_set(why, "invalid_value", "%s must not be above max_tokens (%lld).",
-               "%s 不能大于 max_tokens（%lld）。", field_path(&min_tokens).text,
-               (long long)out->max_tokens);
-    return field_blame(&min_tokens, why);
+    return chat_messages_parse(messages, arena, to, why);
 }
 
-static enum status parse_numbers(const struct field *body, struct chat_request *out,
-                                 struct reason *why)
+static enum status parse_enable_thinking(const struct field *enable, struct arena *arena, void *to,
+                                         struct reason *why)
 {
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        const struct field field = field_member(body, numbers[i].name);
-        const enum status status =
-            field_number(&field, numbers[i].range, at(out, numbers[i].offset), why);
-        if (status)
-            return status;
-    }
+    (void)arena;
+    (void)why;
+    ((struct chat_request *)to)->no_thinking = !enable->json->truth;
     return STATUS_OK;
 }
 
-static enum status parse_switches(const struct field *body, struct chat_request *out,
-                                  struct reason *why)
-{
-    for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
-        const struct field field = field_member(body, switches[i].name);
-        const enum status status = field_bool(&field, at(out, switches[i].offset), why);
-        if (status)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status parse_stop(const struct field *body, struct chat_request *out,
-                              struct reason *why)
-{
-    const struct field stop = field_member(body, "stop");
-    if (!stop.json)
-        return STATUS_OK;
-    if (stop.json->type == JSON_STRING) {
-        out->stop_count = 1;
-        return field_text(&stop, &out->stop[0], why);
-    }
-    if (stop.json->type != JSON_ARRAY)
-        return field_wrong_type(&stop, "a string or an array of strings", "字符串或字符串数组",
-                                why);
-    if (stop.json->count > CHAT_STOP_MAX) {
-        reason_set(why, "invalid_value", "%s holds %u strings; %d are allowed.",
-                   "%s 有 %u 个字符串，最多允许 %d 个。", field_path(&stop).text, stop.json->count,
-                   CHAT_STOP_MAX);
-        return field_blame(&stop, why);
-    }
-    JSON_EACH(item, stop.json) {
-        const struct field text = field_element(&stop, item, out->stop_count);
-        const enum status status = field_text(&text, &out->stop[out->stop_count++], why);
-        if (status)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status parse_stream_options(const struct field *body, struct chat_request *out,
-                                        struct reason *why)
-{
-    const struct field options = field_member(body, "stream_options");
-    if (!options.json)
-        return STATUS_OK;
-    const enum status status = field_is(&options, JSON_OBJECT, why);
-    if (status)
-        return status;
-    if (!out->stream) {
-        reason_set(why, "invalid_value", "%s may be given only if stream is true.",
-                   "仅当 stream 为 true 时才能使用 %s。", field_path(&options).text);
-        return field_blame(&options, why);
-    }
-    const struct field include_usage = field_member(&options, "include_usage");
-    return field_bool(&include_usage, &out->include_usage, why);
-}
+enum {
+    STRING = 1 << JSON_STRING,
+    BOOL = 1 << JSON_BOOL,
+    ARRAY = 1 << JSON_ARRAY,
+    OBJECT = 1 << JSON_OBJECT,
+};
 
 /* Also at the top of the body, where others have them. */
-static enum status parse_thinking(const struct field *object, struct chat_request *out,
-                                  struct reason *why)
-{
-    static const char *const budgets[] = {"thinking_budget", "thinking_token_budget"};
-    bool enabled = !out->no_thinking;
-    const struct field enable = field_member(object, "enable_thinking");
-    enum status status = field_bool(&enable, &enabled, why);
-    out->no_thinking = !enabled;
-    for (size_t i = 0; i < ARRAY_LEN(budgets) && !status; i++) {
-        const struct field budget = field_member(object, budgets[i]);
-        status = field_integer(&budget, 0, INT64_MAX, &out->thinking_budget, why);
+#define THINKING                                                                                   \
+    {"enable_thinking", FIELD_PARSED,   .types = BOOL,                                             \
+     .en = "a boolean", .zh = "布尔值", .parse = parse_enable_thinking},                           \
+        {"thinking_budget", FIELD_INTEGER, FIELD_AT(chat_request, thinking_budget),                \
+         .max = INT64_MAX},                                                                        \
+    {                                                                                              \
+        "thinking_token_budget", FIELD_INTEGER, FIELD_AT(chat_request, thinking_budget),           \
+            .max = INT64_MAX                                                                       \
     }
+
+#define PIXELS                                                                                     \
+    {"min_pixels", FIELD_INTEGER, FIELD_AT(chat_request, min_pixels), .min = 1, .max = INT64_MAX}, \
+    {                                                                                              \
+        "max_pixels", FIELD_INTEGER, FIELD_AT(chat_request, max_pixels), .min = 1,                 \
+                                                                         .max = INT64_MAX          \
+    }
+
+static const struct field_row template_rows[] = {
+    {"add_vision_id", FIELD_BOOL, FIELD_AT(chat_request, add_vision_id)},
+    THINKING,
+    {0},
+};
+
+static const struct field_row size_rows[] = {
+    {"shortest_edge", FIELD_INTEGER, FIELD_AT(chat_request, min_pixels), .min = 1,
+     .max = INT64_MAX},
+    {"longest_edge", FIELD_INTEGER, FIELD_AT(chat_request, max_pixels), .min = 1, .max = INT64_MAX},
+    {0},
+};
+
+static const struct field_row processor_rows[] = {
+    {"size", FIELD_OBJECT, .members = size_rows, .closed = true},
+    PIXELS,
+    {"fps", FIELD_NUMBER, FIELD_AT(chat_request, video_fps), .range = {0.001, 1000, false}},
+    {0},
+};
+
+/* What makes the prompt. */
+static const struct field_row prompt_rows[] = {
+    {"messages", FIELD_PARSED, true, .types = ARRAY, .en = "an array", .zh = "数组",
+     .parse = parse_messages},
+    {"tools", FIELD_PARSED, .types = ARRAY, .en = "an array", .zh = "数组",
+     .parse = chat_tools_parse},
+    {"add_generation_prompt", FIELD_BOOL, FIELD_AT(chat_request, add_generation_prompt)},
+    THINKING,
+    {"chat_template_kwargs", FIELD_OBJECT, .members = template_rows},
+    {"mm_processor_kwargs", FIELD_OBJECT, .members = processor_rows, .closed = true},
+    PIXELS,
+    {"chat_template", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},
+    {"continue_final_message", FIELD_NEUTRAL, .neutral = ONLY_FALSE},
+    {0},
+};
+
+static enum status parse_modalities(const struct field *modalities, struct arena *arena, void *to,
+                                    struct reason *why)
+{
+    (void)arena;
+    (void)to;
+    uint32_t index = 0;
+    JSON_EACH(item, modalities->json) {
+        const struct field modality = field_element(modalities, item, index++);
+        if (!json_is(item, JSON_STRING))
+            return field_is(&modality, JSON_STRING, why);
+        if (str_is(item->text, "text"))
+            continue;
+        reason_set(why, "invalid_value", "%s asks for something that is not supported.",
+                   "%s 要求的功能不受支持。", field_path(&modality).text);
+        reason_hint(why, "Answers are text: give [\"text\"].", "回答只有文本：请写成 [\"text\"]。");
+        return field_blame(&modality, why);
+    }
+    return STATUS_OK;
+}
+
+/* What is said of the answer, beside generation_rows. */
+static const struct field_row answer_rows[] = {
+    {"max_tokens", FIELD_INTEGER, FIELD_AT(chat_request, params.max_tokens), .min = 1,
+     .max = INT64_MAX},
+    {"max_completion_tokens", FIELD_INTEGER, FIELD_AT(chat_request, params.max_tokens), .min = 1,
+     .max = INT64_MAX},
+    {"tool_choice", FIELD_PARSED, .types = STRING | OBJECT, .en = "a string or an object",
+     .zh = "字符串或对象", .parse = chat_tool_choice_parse},
+    {"parallel_tool_calls", FIELD_PARSED, .types = BOOL, .en = "a boolean", .zh = "布尔值",
+     .parse = chat_parallel_calls_parse},
+    {"response_format", FIELD_PARSED, .types = OBJECT, .en = "an object", .zh = "对象",
+     .parse = chat_format_parse},
+    {"logprobs", FIELD_BOOL, FIELD_AT(chat_request, params.logprobs)},
+    {"top_logprobs", FIELD_INTEGER, FIELD_AT(chat_request, params.top_logprobs),
+     .max = PARAMS_LOGPROBS_MAX},
+    {"modalities", FIELD_PARSED, .types = ARRAY, .en = "an array", .zh = "数组",
+     .parse = parse_modalities},
+    {"functions", FIELD_NEUTRAL, .neutral = ONLY_EMPTY_ARRAY},
+    {"function_call", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},
+    {"audio", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},
+    {"web_search_options", FIELD_NEUTRAL, .neutral = ONLY_ABSENT},
+    {"echo", FIELD_NEUTRAL, .neutral = ONLY_FALSE},
+    {0},
+};
+
+const struct field_row *const chat_tables[] = {prompt_rows, answer_rows, generation_rows, NULL};
+const struct field_row *const chat_prompt_tables[] = {prompt_rows, NULL};
+
+/* Pictures that do not say their size get the request's; what contradicts it is stronger. */
+static void settle_pixels(struct chat_request *out)
+{
+    for (uint32_t i = 0; i < out->image_count; i++) {
+        struct chat_image *image = &out->images[i];
+        const int64_t own_min = image->min_pixels, own_max = image->max_pixels;
+        image->min_pixels = own_min > 0 ? own_min : out->min_pixels;
+        image->max_pixels = own_max > 0 ? own_max : out->max_pixels;
+        if (image->max_pixels < 0 || image->min_pixels <= image->max_pixels)
+            continue;
+        if (own_max > 0)
+            image->min_pixels = image->max_pixels;
+        else
+            image->max_pixels = image->min_pixels;
+    }
+    for (uint32_t i = 0; i < out->video_count; i++)
+        if (isnan(out->videos[i].fps))
+            out->videos[i].fps = out->video_fps;
+}
+
+static enum status check_pixels(const struct field *body, const struct chat_request *request,
+                                struct reason *why)
+{
+    const struct field kwargs = field_member(body, "mm_processor_kwargs");
+    const enum status status =
+        chat_pixels_check(body, request->min_pixels, request->max_pixels, why);
+    return status ? status
+                  : chat_pixels_check(&kwargs, request->min_pixels, request->max_pixels, why);
+}
+
+static enum status parse_prompt(const struct field *body, struct arena *arena,
+                                struct chat_request *out, struct reason *why)
+{
+    *out = (struct chat_request){
+        .params = generation_params_absent,
+        .thinking_budget = -1,
+        .min_pixels = -1,
+        .max_pixels = -1,
+        .video_fps = NAN,
+        .add_generation_prompt = true,
+    };
+    enum status status = field_table_parse(body, prompt_rows, arena, out, why);
+    if (status && why && strcmp(why->subject, "messages") == 0)
+        reason_hint(why, "Write \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}].",
+                    "请写成 \"messages\": [{\"role\": \"user\", \"content\": \"你好\"}]。");
+    if (!status)
+        status = check_pixels(body, out, why);
+    if (!status)
+        settle_pixels(out);
     return status;
 }
 
-static enum status parse_template_options(const struct field *body, struct chat_request *out,
-                                          struct reason *why)
+static enum status check_logprobs(const struct field *body, const struct generation_params *params,
+                                  struct reason *why)
 {
-    const struct field options = field_member(body, "chat_template_kwargs");
-    if (!options.json)
+    const struct field top = field_member(body, "top_logprobs");
+    if (params->logprobs || params->top_logprobs == 0)
         return STATUS_OK;
-    enum status status = field_is(&options, JSON_OBJECT, why);
-    const struct field add_vision_id = field_member(&options, "add_vision_id");
-    if (!status)
-        status = field_bool(&add_vision_id, &out->add_vision_id, why);
-    return status ? status : parse_thinking(&options, out, why);
+    reason_set(why, "invalid_value", "%s may be given only if logprobs is true.",
+               "仅当 logprobs 为 true 时才能使用 %s。", field_path(&top).text);
+    return field_blame(&top, why);
+}
+
+/* A form may need tokens that are not allowed. */
+static enum status check_form(const struct field *body, const struct chat_request *request,
+                              struct reason *why)
+{
+    const struct field allowed = field_member(body, "allowed_token_ids");
+    const struct field bad_words = field_member(body, "bad_words");
+    const bool banned = request->params.bad_word_count > 0;
+    const struct field *field = banned ? &bad_words : &allowed;
+    if ((!banned && request->params.allowed.count == 0) ||
+        (request->format == CHAT_FORMAT_TEXT && !request->forced_call))
+        return STATUS_OK;
+    reason_set(why, "invalid_value",
+               "%s cannot be combined with response_format or a forced tool call.",
+               "%s 不能与 response_format 或强制的工具调用同时使用。", field_path(field).text);
+    return field_blame(field, why);
 }
 
 enum status chat_request_parse(const struct json *root, struct arena *arena,
                                struct chat_request *out, struct reason *why)
 {
-    static enum status (*const parsers[])(const struct field *, struct chat_request *,
-                                          struct reason *) = {
-        parse_model,    parse_switches,         parse_integers,    parse_numbers,
-        parse_stop,     chat_tools_parse,       chat_format_parse, parse_stream_options,
-        parse_thinking, parse_template_options,
-    };
     const struct field body = field_body(root);
-    *out = absent;
-    enum status status = field_is(&body, JSON_OBJECT, why);
+    enum status status = parse_prompt(&body, arena, out, why);
     if (!status)
-        status = chat_messages_parse(&body, arena, out, why);
-    for (size_t i = 0; i < ARRAY_LEN(parsers) && !status; i++)
-        status = parsers[i](&body, out, why);
+        status = field_table_parse(&body, answer_rows, arena, out, why);
     if (!status)
-        status = chat_tokens_parse(&body, arena, out, why);
-    return status ? status : chat_unsupported_check(&body, why);
+        status = generation_params_parse(&body, arena, &out->params, why);
+    if (!status)
+        status = check_logprobs(&body, &out->params, why);
+    return status ? status : check_form(&body, out, why);
+}
+
+enum status chat_prompt_parse(const struct json *root, struct arena *arena,
+                              struct chat_request *out, struct reason *why)
+{
+    const struct field body = field_body(root);
+    return parse_prompt(&body, arena, out, why);
 }

@@ -1,28 +1,22 @@
 /* The body of POST /v1/chat/completions, checked and as plain values.
  *
- * Everything borrows from the JSON tree or lives in the arena. What is not given stays "absent", so
- * that the server can fill in its own defaults: absent numbers are negative (integers whose range
- * begins at 0 or 1) or NAN (floats). null counts as absent everywhere. Unknown fields are ignored,
- * as OpenAI's servers do; known ones that ask for something this version cannot do are refused. */
+ * What is not given stays "absent", as in generation_params.h. Unknown fields are passed over
+ * (field_table.h lists them); known ones that ask for something that is not supported are refused.
+ */
 #pragma once
 
-#include "base/arena.h"
-#include "json/json.h"
-
-enum {
-    CHAT_STOP_MAX = 16,
-    CHAT_N_MAX = 16,
-    CHAT_BIAS_MOST = 100,
-    CHAT_BIAS_COUNT_MAX = 1024,
-    CHAT_IDS_MAX = 1024,
-    CHAT_TOP_LOGPROBS_MAX = 20,
-};
+#include "api/generation_params.h"
 
 /* A picture, at its place in the request. */
 struct chat_image {
     struct str url;   /* not empty; https:, http:, data:, file: or anything else: not looked at */
     const char *path; /* "messages[0].content[1].image_url.url" */
+    int64_t min_pixels, max_pixels; /* the size it is brought to: ≥ 1, min ≤ max; -1: not said */
+    bool low;                       /* detail is "low": at most CHAT_LOW_PIXELS */
 };
+
+/* 512 × 512, as for OpenAI: 256 tokens of Qwen3-VL. */
+enum { CHAT_LOW_PIXELS = 512 * 512 };
 
 /* A video: a file, or its frames. */
 struct chat_video {
@@ -35,23 +29,11 @@ struct chat_video {
     const char *path;   /* "messages[0].content[0].video", "….video_url.url" */
 };
 
-/* Token ids, not negative. */
-struct chat_ids {
-    const int32_t *ids;
-    uint32_t count;
-};
-
-/* What is added to the logit of a token: -CHAT_BIAS_MOST to CHAT_BIAS_MOST. */
-struct chat_bias {
-    int32_t id; /* not negative */
-    float bias;
-};
-
 /* What form the answer must have. */
 enum chat_format { CHAT_FORMAT_TEXT, CHAT_FORMAT_JSON_OBJECT, CHAT_FORMAT_JSON_SCHEMA };
 
 struct chat_request {
-    struct str model; /* not empty */
+    struct generation_params params; /* max_tokens ≥ 1; max_completion_tokens wins */
     /* As chat_template.h takes them: of every message exactly what was checked. Roles are system
      * (developer too), user, assistant, tool; content is a string, null, or a list of
      * {"type":"text","text":…}, {"type":"image"}, {"type":"video"}. The k-th image and video part
@@ -63,48 +45,39 @@ struct chat_request {
     struct str forced_tool;   /* of this tool, which is in `tools`; len 0: of any */
     bool one_call;            /* at most one: parallel_tool_calls is false */
 
-    enum chat_format format;
+    int format;                /* an enum chat_format */
     const struct json *schema; /* JSON_SCHEMA: an object; not checked further */
 
-    const struct chat_image *images;
-    const struct chat_video *videos;
+    struct chat_image *images;
+    struct chat_video *videos;
     uint32_t image_count, video_count;
-
-    bool stream, include_usage;
-    int64_t max_tokens; /* ≥ 1; max_completion_tokens wins; -1: absent */
-    int64_t min_tokens; /* ≥ 0, not above max_tokens if that is given; 0 if absent */
-    int64_t n;          /* 1 to CHAT_N_MAX; 1 if absent */
-
-    double temperature;                         /* 0 to 2 */
-    double top_p;                               /* above 0, to 1 */
-    double min_p;                               /* 0 to 1 */
-    double presence_penalty, frequency_penalty; /* -2 to 2 */
-    double repetition_penalty;                  /* above 0, to 10 */
-    int64_t top_k; /* ≥ 0, 0: off (-1 in the request too); -1: absent */
-    int64_t seed;  /* any, if has_seed */
-    bool has_seed;
-
-    struct str stop[CHAT_STOP_MAX]; /* not empty */
-    uint32_t stop_count;
-
-    const struct chat_bias *biases;
-    uint32_t bias_count;
-    struct chat_ids stop_ids; /* tokens that end the answer */
-    struct chat_ids allowed;  /* the only tokens that may be drawn; none: all */
-    bool logprobs;
-    int64_t top_logprobs; /* 0 to CHAT_TOP_LOGPROBS_MAX; 0 without logprobs */
+    int64_t min_pixels, max_pixels; /* of pictures that do not say it; -1: absent */
+    double video_fps;               /* of videos that do not say it; NAN: absent */
 
     bool no_thinking;        /* enable_thinking is false */
     int64_t thinking_budget; /* tokens of reasoning, ≥ 0; -1: absent */
 
-    bool ignore_eos, return_token_ids;
     bool add_generation_prompt; /* true if absent */
     bool add_vision_id;         /* chat_template_kwargs.add_vision_id */
 };
 
+/* The body's tables, NULL-terminated; and those of the objects in it. */
+extern const struct field_row *const chat_tables[];
+extern const struct field_row chat_system_rows[], chat_user_rows[], chat_assistant_rows[],
+    chat_tool_rows[], chat_text_rows[], chat_image_url_part_rows[], chat_image_url_rows[],
+    chat_image_rows[], chat_video_rows[], chat_video_url_part_rows[], chat_video_url_rows[],
+    chat_refusal_rows[], chat_tool_definition_rows[], chat_tool_choice_rows[], chat_call_rows[],
+    chat_format_rows[], chat_schema_rows[];
+
 /* `root` may be any JSON value; it and the arena outlive *out. On failure the subject is the JSON
  * path of what is wrong, and the message says what was expected there; the body itself has an empty
- * path. A picture's `detail` is checked and changes nothing. Codes: missing_field invalid_type
- * invalid_value unknown_content_part unknown_role memory_full (the arena is full). */
+ * path. Codes: missing_field invalid_type invalid_value unknown_content_part unknown_role
+ * memory_full (the arena is full). */
 MUST_CHECK enum status chat_request_parse(const struct json *root, struct arena *arena,
                                           struct chat_request *out, struct reason *why);
+
+/* The same for what POST /tokenize takes of a chat: messages and all that makes the prompt; the
+ * model may be absent (empty). */
+extern const struct field_row *const chat_prompt_tables[];
+MUST_CHECK enum status chat_prompt_parse(const struct json *root, struct arena *arena,
+                                         struct chat_request *out, struct reason *why);

@@ -151,8 +151,12 @@ static const struct row parts[] = {
     {"{'type':'image_url','image_url':''}", VALUE, ".image_url"},
     {"{'type':'image_url','image_url':['u']}", TYPE, ".image_url"},
     {"{'type':'image_url','image_url':5}", TYPE, ".image_url"},
-    {"{'type':'image_url','image_url':{'url':'u','max_pixels':4}}", VALUE, ".image_url.max_pixels"},
-    {"{'type':'image_url','image_url':'u','min_pixels':4}", VALUE, ".min_pixels"},
+    {"{'type':'image_url','image_url':{'url':'u','max_pixels':4}}", NULL, ""},
+    {"{'type':'image_url','image_url':{'url':'u','max_pixels':0}}", VALUE, ".image_url.max_pixels"},
+    {"{'type':'image_url','image_url':{'url':'u','min_pixels':5,'max_pixels':4}}", VALUE,
+     ".image_url.min_pixels"},
+    {"{'type':'image_url','image_url':'u','min_pixels':4}", NULL, ""},
+    {"{'type':'image_url','image_url':'u','min_pixels':4,'max_pixels':3}", VALUE, ".min_pixels"},
     {"{'type':'image','image':'u'}", NULL, ""},
     {"{'type':'image','image':'u','resized_height':28}", VALUE, ".resized_height"},
     {"{'type':'image'}", MISSING, ".image"},
@@ -400,6 +404,7 @@ static const struct row fields[] = {
     {"'audio':{'voice':'v'}", VALUE, "audio"},
     {"'web_search_options':{}", VALUE, "web_search_options"},
     {"'best_of':1", NULL, ""},
+    {"'best_of':2,'n':2", NULL, ""},
     {"'best_of':2", VALUE, "best_of"},
     {"'use_beam_search':true", VALUE, "use_beam_search"},
     {"'prompt_logprobs':1", VALUE, "prompt_logprobs"},
@@ -429,10 +434,13 @@ static const struct row fields[] = {
      "chat_template_kwargs.enable_thinking"},
     {"'chat_template_kwargs':{'thinking_budget':1.5}", TYPE,
      "chat_template_kwargs.thinking_budget"},
-    {"'bad_words':['x']", VALUE, "bad_words"},
-    {"'include_stop_str_in_output':true", VALUE, "include_stop_str_in_output"},
+    {"'bad_words':['x','y']", NULL, ""},
+    {"'bad_words':['x','']", VALUE, "bad_words[1]"},
+    {"'bad_words':'x'", TYPE, "bad_words"},
+    {"'bad_words':['x'],'response_format':{'type':'json_object'}", VALUE, "bad_words"},
+    {"'include_stop_str_in_output':true", NULL, ""},
     {"'skip_special_tokens':true", NULL, ""},
-    {"'skip_special_tokens':false", VALUE, "skip_special_tokens"},
+    {"'skip_special_tokens':false", NULL, ""},
     {"'truncate_prompt_tokens':10", VALUE, "truncate_prompt_tokens"},
     {"'logits_processors':['x']", VALUE, "logits_processors"},
     {"'structured_outputs':{}", VALUE, "structured_outputs"},
@@ -441,9 +449,15 @@ static const struct row fields[] = {
     {"'guided_choice':['a']", VALUE, "guided_choice"},
     {"'guided_grammar':'a'", VALUE, "guided_grammar"},
     {"'mm_processor_kwargs':{}", NULL, ""},
-    {"'mm_processor_kwargs':{'fps':1}", VALUE, "mm_processor_kwargs"},
-    {"'min_pixels':4", VALUE, "min_pixels"},
-    {"'max_pixels':4", VALUE, "max_pixels"},
+    {"'mm_processor_kwargs':{'fps':1,'min_pixels':1,'max_pixels':2,'size':{'longest_edge':3}}",
+     NULL, ""},
+    {"'mm_processor_kwargs':{'crop':1}", VALUE, "mm_processor_kwargs.crop"},
+    {"'mm_processor_kwargs':{'size':{'height':1}}", VALUE, "mm_processor_kwargs.size.height"},
+    {"'mm_processor_kwargs':{'min_pixels':5,'max_pixels':4}", VALUE,
+     "mm_processor_kwargs.min_pixels"},
+    {"'min_pixels':4,'max_pixels':4", NULL, ""},
+    {"'min_pixels':5,'max_pixels':4", VALUE, "min_pixels"},
+    {"'max_pixels':0", VALUE, "max_pixels"},
 };
 
 struct parsed {
@@ -543,19 +557,21 @@ static void test_values_of_all_fields(void **state)
               "'chat_template_kwargs':{'add_vision_id':true},'tools':[" TOOL "]}");
     const struct chat_request *r = &p.request;
     assert_int_equal(p.status, STATUS_OK);
-    assert_true(str_is(r->model, "m"));
-    assert_true(r->stream && r->include_usage && r->ignore_eos && r->return_token_ids);
+    assert_true(str_is(r->params.model, "m"));
+    assert_true(r->params.stream && r->params.include_usage && r->params.ignore_eos &&
+                r->params.return_token_ids);
     assert_true(!r->add_generation_prompt && r->add_vision_id);
-    assert_int_equal(r->max_tokens, 7);
-    assert_int_equal(r->min_tokens, 2);
-    assert_int_equal(r->n, 3);
-    assert_true(r->temperature == 0.5 && r->top_p == 0.25 && r->min_p == 0.125);
-    assert_true(r->presence_penalty == -1 && r->frequency_penalty == 1.5);
-    assert_true(r->repetition_penalty == 1.25);
-    assert_int_equal(r->top_k, 0);
-    assert_true(r->has_seed && r->seed == -4);
-    assert_int_equal(r->stop_count, 2);
-    assert_true(str_is(r->stop[0], "a") && str_is(r->stop[1], "b"));
+    assert_int_equal(r->params.max_tokens, 7);
+    assert_int_equal(r->params.min_tokens, 2);
+    assert_int_equal(r->params.n, 3);
+    assert_true(r->params.temperature == 0.5 && r->params.top_p == 0.25 &&
+                r->params.min_p == 0.125);
+    assert_true(r->params.presence_penalty == -1 && r->params.frequency_penalty == 1.5);
+    assert_true(r->params.repetition_penalty == 1.25);
+    assert_int_equal(r->params.top_k, 0);
+    assert_true(r->params.has_seed && r->params.seed == -4);
+    assert_int_equal(r->params.stop_count, 2);
+    assert_true(str_is(r->params.stop[0], "a") && str_is(r->params.stop[1], "b"));
     assert_int_equal(r->tools->count, 1);
     parsed_free(&p);
 }
@@ -569,14 +585,14 @@ static void test_values_of_tokens(void **state)
               "'thinking_budget':128,'chat_template_kwargs':{'enable_thinking':false}}");
     const struct chat_request *r = &p.request;
     assert_int_equal(p.status, STATUS_OK);
-    assert_int_equal(r->bias_count, 2);
-    assert_true(r->biases[0].id == 9707 && r->biases[0].bias == -100);
-    assert_true(r->biases[1].id == 0 && r->biases[1].bias == 2.5f);
-    assert_true(r->logprobs && r->top_logprobs == 3);
-    assert_int_equal(r->stop_ids.count, 3);
-    assert_int_equal(r->stop_ids.ids[2], 6);
-    assert_int_equal(r->allowed.count, 1);
-    assert_int_equal(r->allowed.ids[0], 7);
+    assert_int_equal(r->params.bias_count, 2);
+    assert_true(r->params.biases[0].id == 9707 && r->params.biases[0].bias == -100);
+    assert_true(r->params.biases[1].id == 0 && r->params.biases[1].bias == 2.5f);
+    assert_true(r->params.logprobs && r->params.top_logprobs == 3);
+    assert_int_equal(r->params.stop_ids.count, 3);
+    assert_int_equal(r->params.stop_ids.ids[2], 6);
+    assert_int_equal(r->params.allowed.count, 1);
+    assert_int_equal(r->params.allowed.ids[0], 7);
     assert_true(r->no_thinking && r->thinking_budget == 128);
     parsed_free(&p);
     parse(&p, "{" MODEL USER ",'enable_thinking':false,'chat_template_kwargs':{"
@@ -643,18 +659,19 @@ static void test_absent_fields(void **state)
     parse(&p, "{" MODEL USER ",'seed':null,'tools':[" TOOL "],'tool_choice':'none'}");
     const struct chat_request *r = &p.request;
     assert_int_equal(p.status, STATUS_OK);
-    assert_true(!r->stream && !r->include_usage && !r->ignore_eos && !r->return_token_ids);
-    assert_true(r->add_generation_prompt && !r->add_vision_id && !r->has_seed);
-    assert_int_equal(r->max_tokens, -1);
-    assert_int_equal(r->min_tokens, 0);
-    assert_int_equal(r->n, 1);
-    assert_int_equal(r->top_k, -1);
-    assert_true(isnan(r->temperature) && isnan(r->top_p) && isnan(r->min_p));
-    assert_true(isnan(r->presence_penalty) && isnan(r->frequency_penalty));
-    assert_true(isnan(r->repetition_penalty));
-    assert_int_equal(r->stop_count, 0);
-    assert_int_equal(r->bias_count + r->stop_ids.count + r->allowed.count, 0);
-    assert_true(!r->logprobs && !r->no_thinking && r->thinking_budget == -1);
+    assert_true(!r->params.stream && !r->params.include_usage && !r->params.ignore_eos &&
+                !r->params.return_token_ids);
+    assert_true(r->add_generation_prompt && !r->add_vision_id && !r->params.has_seed);
+    assert_int_equal(r->params.max_tokens, -1);
+    assert_int_equal(r->params.min_tokens, 0);
+    assert_int_equal(r->params.n, 1);
+    assert_int_equal(r->params.top_k, -1);
+    assert_true(isnan(r->params.temperature) && isnan(r->params.top_p) && isnan(r->params.min_p));
+    assert_true(isnan(r->params.presence_penalty) && isnan(r->params.frequency_penalty));
+    assert_true(isnan(r->params.repetition_penalty));
+    assert_int_equal(r->params.stop_count, 0);
+    assert_int_equal(r->params.bias_count + r->params.stop_ids.count + r->params.allowed.count, 0);
+    assert_true(!r->params.logprobs && !r->no_thinking && r->thinking_budget == -1);
     assert_null(r->tools);
     assert_int_equal(r->image_count + r->video_count, 0);
     parsed_free(&p);

@@ -2,11 +2,10 @@
 #pragma once
 
 #include "api/chat_request.h"
-#include "api/field.h"
 
-/* The body's tools and tool_choice. */
-MUST_CHECK enum status chat_tools_parse(const struct field *body, struct chat_request *out,
-                                        struct reason *why);
+/* tools, tool_choice (after tools) and parallel_tool_calls (after tool_choice) of a body; `to` is
+ * the chat_request. */
+field_parse_fn chat_tools_parse, chat_tool_choice_parse, chat_parallel_calls_parse;
 
 /* The tool_calls of an assistant's message (an array that is there), as the template reads them.
  * Arguments that are absent or empty become {}. */

@@ -76,8 +76,8 @@ enum status field_wrong_type(const struct field *field, const char *en, const ch
     return field_blame(field, why);
 }
 
-static enum status missing(const struct field *field, const char *en, const char *zh,
-                           struct reason *why)
+enum status field_missing(const struct field *field, const char *en, const char *zh,
+                          struct reason *why)
 {
     reason_set(why, "missing_field", "%s is missing; it must be %s%.0s.",
                "缺少 %s，它必须是%.0s%s。", field_path(field).text, en, zh);
@@ -91,7 +91,7 @@ enum status field_is(const struct field *field, enum json_type type, struct reas
     const struct json wanted = {.type = type};
     const char *en = json_type_name(&wanted, LANG_EN), *zh = json_type_name(&wanted, LANG_ZH);
     return field->json || !field->parent ? field_wrong_type(field, en, zh, why)
-                                         : missing(field, en, zh, why);
+                                         : field_missing(field, en, zh, why);
 }
 
 enum status field_text(const struct field *field, struct str *out, struct reason *why)

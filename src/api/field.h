@@ -45,6 +45,10 @@ MUST_CHECK enum status field_text(const struct field *field, struct str *out, st
 enum status field_wrong_type(const struct field *field, const char *en, const char *zh,
                              struct reason *why);
 
+/* "… is missing; it must be a string or an array"; the expectation in both languages. */
+enum status field_missing(const struct field *field, const char *en, const char *zh,
+                          struct reason *why);
+
 /* What may be absent, and then leaves *out alone. */
 MUST_CHECK enum status field_bool(const struct field *field, bool *out, struct reason *why);
 

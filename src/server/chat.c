@@ -13,7 +13,7 @@ enum {
 static void chat_free(struct chat *chat)
 {
     struct call *call = chat->call;
-    for (int i = 0; i < CHAT_N_MAX; i++) {
+    for (int i = 0; i < PARAMS_N_MAX; i++) {
         prompt_input_release(&chat->prompts[i]);
         choice_release(&chat->choices[i]);
         answer_parts_release(&chat->parts[i]);
@@ -33,7 +33,7 @@ static void chat_complete(struct chat *chat)
     if (chat->call->exchange) {
         if (chat->failed)
             chat_write_failure(chat);
-        else if (chat->request.stream)
+        else if (chat->request.params.stream)
             chat_write_end(chat);
         else
             chat_write_whole(chat);
@@ -60,7 +60,7 @@ static enum status parse(struct chat *chat, struct reason *why)
 static enum status check(struct chat *chat, struct reason *why)
 {
     enum status status = parse(chat, why);
-    const struct str model = chat->request.model;
+    const struct str model = chat->request.params.model;
     if (status == STATUS_OK)
         snprintf(chat->call->model, sizeof chat->call->model, "%.*s", STR_ARG(model));
     if (status == STATUS_OK && !call_has_model(chat->call, model))
@@ -72,7 +72,7 @@ static enum status check(struct chat *chat, struct reason *why)
 
 static void cancel_all(struct chat *chat)
 {
-    for (int64_t i = 0; i < chat->request.n; i++)
+    for (int64_t i = 0; i < chat->request.params.n; i++)
         if (chat->choices[i].sequence && !chat->choices[i].finished)
             sequence_cancel(chat->choices[i].sequence);
 }
@@ -115,14 +115,15 @@ static void begin(struct chat *chat)
     request_id_make("chatcmpl-", chat->id, sizeof chat->id);
     chat->head = (struct chat_head){
         .id = chat->id,
-        .model = request->model,
+        .model = request->params.model,
         .created = clock_wall_ms(&clock_system) / 1000,
-        .usage_chunk = request->stream && request->include_usage,
+        .usage_chunk = request->params.stream && request->params.include_usage,
     };
-    for (uint32_t i = 0; i < CHAT_N_MAX; i++) {
-        choice_init(&chat->choices[i], chat, &service->inbox, i, request->return_token_ids,
+    for (uint32_t i = 0; i < PARAMS_N_MAX; i++) {
+        choice_init(&chat->choices[i], chat, &service->inbox, i, request->params.return_token_ids,
                     CHAT_TEXT_MAX);
-        chat->choices[i].logprob_row = request->logprobs ? 1 + (uint32_t)request->top_logprobs : 0;
+        chat->choices[i].logprob_row =
+            request->params.logprobs ? 1 + (uint32_t)request->params.top_logprobs : 0;
         answer_delta_init(&chat->deltas[i], CHAT_TEXT_MAX);
     }
     chat->work.data = chat;
@@ -186,7 +187,7 @@ void chat_take_news(struct choice *choice, struct news *news)
     if (choice->index == 0)
         chat->cached_tokens = news->cached_tokens;
     call->output_tokens = 0;
-    for (int64_t i = 0; i < chat->request.n; i++)
+    for (int64_t i = 0; i < chat->request.params.n; i++)
         call->output_tokens += chat->output_tokens[i];
     if (!call->first_token_ns)
         call->first_token_ns = news->first_ns;
@@ -216,7 +217,7 @@ void chat_tick(struct chat *chat, int64_t now_ns)
         chat_fail(chat, &why);
         return;
     }
-    if (!chat->request.stream || chat->failed || !chat->call->exchange ||
+    if (!chat->request.params.stream || chat->failed || !chat->call->exchange ||
         chat->state != CHAT_RUNNING)
         return;
     const int64_t silent_s = (now_ns - chat->written_ns) / 1000000000;

@@ -34,19 +34,19 @@ struct chat {
     atomic_bool cancelled; /* the worker may stop: nobody waits for what it does */
     enum status prepared;
     struct reason why; /* of `prepared` */
-    struct prompt_input prompts[CHAT_N_MAX];
+    struct prompt_input prompts[PARAMS_N_MAX];
     struct grammar *grammar; /* NULL: any text */
 
     bool failed; /* the answer is `failure`; what the engine still says does not matter */
     struct reason failure;
     uint32_t unfinished; /* choices whose last event was not seen yet */
-    struct choice choices[CHAT_N_MAX];
-    struct answer_parts parts[CHAT_N_MAX];
-    struct answer_delta deltas[CHAT_N_MAX];   /* the next chunk; not streamed: the answers so far */
-    struct token_list answer_ids[CHAT_N_MAX]; /* not streamed, return_token_ids */
-    struct logprob_list logprobs[CHAT_N_MAX]; /* not streamed */
-    uint32_t output_tokens[CHAT_N_MAX], reasoning_tokens[CHAT_N_MAX];
-    enum finish_reason finishes[CHAT_N_MAX];
+    struct choice choices[PARAMS_N_MAX];
+    struct answer_parts parts[PARAMS_N_MAX];
+    struct answer_delta deltas[PARAMS_N_MAX]; /* the next chunk; not streamed: the answers so far */
+    struct token_list answer_ids[PARAMS_N_MAX]; /* not streamed, return_token_ids */
+    struct logprob_list logprobs[PARAMS_N_MAX]; /* not streamed */
+    uint32_t output_tokens[PARAMS_N_MAX], reasoning_tokens[PARAMS_N_MAX];
+    enum finish_reason finishes[PARAMS_N_MAX];
     struct chat_token_ids prompt_ids;
     uint32_t prompt_tokens, image_tokens;
     uint32_t cached_tokens;  /* of the prompt of choice 0; the others may find more */

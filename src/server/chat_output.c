@@ -18,7 +18,7 @@ static struct chat_usage usage_of(const struct chat *chat)
     struct chat_usage usage = {.prompt_tokens = chat->prompt_tokens,
                                .cached_tokens = chat->cached_tokens,
                                .image_tokens = chat->image_tokens};
-    for (int64_t i = 0; i < chat->request.n; i++) {
+    for (int64_t i = 0; i < chat->request.params.n; i++) {
         usage.completion_tokens += chat->output_tokens[i];
         usage.reasoning_tokens += chat->reasoning_tokens[i];
     }
@@ -59,7 +59,7 @@ static void begin_stream(struct chat *chat)
     chat->begun = true;
     struct buf events;
     buf_init(&events, EVENT_BYTES);
-    for (uint32_t i = 0; i < (uint32_t)chat->request.n; i++)
+    for (uint32_t i = 0; i < (uint32_t)chat->request.params.n; i++)
         chat_chunk_role(&events, &chat->head, i,
                         i == 0 ? chat->prompt_ids : (struct chat_token_ids){0});
     send_events(chat, &events);
@@ -155,7 +155,7 @@ void chat_write_news(struct chat *chat, struct choice *choice, const struct news
     take_parts(chat, choice->index, news);
     if (chat->failed)
         return;
-    if (chat->request.stream)
+    if (chat->request.params.stream)
         stream_news(chat, choice, news);
     else
         keep_news(chat, choice, news);
@@ -175,24 +175,24 @@ void chat_write_end(struct chat *chat)
 
 void chat_write_whole(struct chat *chat)
 {
-    struct chat_answer answers[CHAT_N_MAX];
-    struct row_reader readers[CHAT_N_MAX];
-    for (uint32_t i = 0; i < (uint32_t)chat->request.n; i++) {
+    struct chat_answer answers[PARAMS_N_MAX];
+    struct row_reader readers[PARAMS_N_MAX];
+    for (uint32_t i = 0; i < (uint32_t)chat->request.params.n; i++) {
         const struct token_list *ids = &chat->answer_ids[i];
         readers[i] = reader_of(chat, i, &chat->logprobs[i]);
         answers[i] = (struct chat_answer){
             .parts = &chat->deltas[i],
             .reasons = chat_reasons(chat),
             .finish_reason = finish_name(chat, i),
-            .ids = {chat->request.return_token_ids ? ids->ids : NULL, ids->count},
+            .ids = {chat->request.params.return_token_ids ? ids->ids : NULL, ids->count},
             .logprobs = logprobs_of(&readers[i], &chat->logprobs[i]),
         };
     }
     struct buf body;
     buf_init(&body, ANSWER_BYTES);
     const struct chat_usage usage = usage_of(chat);
-    chat_response_write(&body, &chat->head, answers, (size_t)chat->request.n, chat->prompt_ids,
-                        &usage);
+    chat_response_write(&body, &chat->head, answers, (size_t)chat->request.params.n,
+                        chat->prompt_ids, &usage);
     if (body.failed) {
         chat->failed = true;
         (void)reason_no_memory(&chat->failure, ANSWER_BYTES);

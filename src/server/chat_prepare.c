@@ -25,7 +25,7 @@ static enum status build_prompts(struct chat *chat, const struct pictures *pictu
         .context = figures.context,
     };
     enum status status = STATUS_OK;
-    for (int64_t i = 0; i < request->n && status == STATUS_OK; i++)
+    for (int64_t i = 0; i < request->params.n && status == STATUS_OK; i++)
         status = prompt_build(chat->service->model, &prompt, &chat->prompts[i], why);
     return status;
 }
@@ -94,7 +94,7 @@ static enum status check_id(const struct model *model, const char *field, int32_
     return STATUS_INVALID;
 }
 
-static enum status check_ids(const struct model *model, const char *field, struct chat_ids ids,
+static enum status check_ids(const struct model *model, const char *field, struct id_list ids,
                              struct reason *why)
 {
     enum status status = STATUS_OK;
@@ -107,11 +107,11 @@ static enum status check_tokens(const struct chat *chat, struct reason *why)
 {
     const struct chat_request *request = &chat->request;
     const struct model *model = chat->service->model;
-    enum status status = check_ids(model, "stop_token_ids", request->stop_ids, why);
+    enum status status = check_ids(model, "stop_token_ids", request->params.stop_ids, why);
     if (status == STATUS_OK)
-        status = check_ids(model, "allowed_token_ids", request->allowed, why);
-    for (uint32_t i = 0; i < request->bias_count && status == STATUS_OK; i++)
-        status = check_id(model, "logit_bias", request->biases[i].id, why);
+        status = check_ids(model, "allowed_token_ids", request->params.allowed, why);
+    for (uint32_t i = 0; i < request->params.bias_count && status == STATUS_OK; i++)
+        status = check_id(model, "logit_bias", request->params.biases[i].id, why);
     return status;
 }
 

@@ -23,17 +23,17 @@ static struct sampling sampling_of(const struct chat *chat)
     const int64_t top_k = set->model.defaults.top_k >= 0 ? set->model.defaults.top_k : usual->top_k;
     return (struct sampling){
         .temperature =
-            or_usual(r->temperature, isnan(set_temperature) ? temperature : set_temperature),
-        .top_p = or_usual(r->top_p, isnan(top_p) ? usual->top_p : top_p),
-        .min_p = or_usual(r->min_p, usual->min_p),
-        .top_k = (uint32_t)(r->top_k >= 0 ? r->top_k : top_k),
-        .repetition_penalty = or_usual(r->repetition_penalty, usual->repetition_penalty),
-        .presence_penalty = or_usual(r->presence_penalty, 0),
-        .frequency_penalty = or_usual(r->frequency_penalty, 0),
-        .allowed = r->allowed.ids,
-        .allowed_count = r->allowed.count,
-        .seed = (uint64_t)r->seed,
-        .seeded = r->has_seed,
+            or_usual(r->params.temperature, isnan(set_temperature) ? temperature : set_temperature),
+        .top_p = or_usual(r->params.top_p, isnan(top_p) ? usual->top_p : top_p),
+        .min_p = or_usual(r->params.min_p, usual->min_p),
+        .top_k = (uint32_t)(r->params.top_k >= 0 ? r->params.top_k : top_k),
+        .repetition_penalty = or_usual(r->params.repetition_penalty, usual->repetition_penalty),
+        .presence_penalty = or_usual(r->params.presence_penalty, 0),
+        .frequency_penalty = or_usual(r->params.frequency_penalty, 0),
+        .allowed = r->params.allowed.ids,
+        .allowed_count = r->params.allowed.count,
+        .seed = (uint64_t)r->params.seed,
+        .seeded = r->params.has_seed,
     };
 }
 
@@ -45,7 +45,7 @@ static uint32_t max_tokens_of(struct chat *chat)
     const uint32_t room =
         figures.context > chat->prompt_tokens ? figures.context - chat->prompt_tokens : 1;
     const int64_t set = chat->call->settings->model.defaults.max_tokens;
-    const int64_t asked = chat->request.max_tokens;
+    const int64_t asked = chat->request.params.max_tokens;
     if (asked < 0)
         return set > 0 && set < room     ? (uint32_t)set
                : room < USUAL_MAX_TOKENS ? room
@@ -84,7 +84,7 @@ static void begin_parts(struct chat *chat, uint32_t i, bool reasoning_begun)
         .calls_end_reasoning = !chat->grammar, /* which begins behind the reasoning */
         .calls_come_first = chat->grammar,
         .one_call = r->one_call,
-        .stream = r->stream,
+        .stream = r->params.stream,
     };
     answer_parts_init(&chat->parts[i], form, CHAT_TEXT_MAX);
 }
@@ -92,7 +92,7 @@ static void begin_parts(struct chat *chat, uint32_t i, bool reasoning_begun)
 /* What all choices have in common. */
 struct submission {
     struct sampling sampling;
-    struct chat_ids stop_ids;
+    struct id_list stop_ids;
     uint32_t max_tokens;
 };
 
@@ -106,14 +106,15 @@ static enum status submit_one(struct chat *chat, uint32_t i, const struct submis
         .prompt = chat->prompts[i],
         .sampling = common->sampling,
         .max_tokens = max_tokens,
-        .min_tokens = (uint32_t)(r->min_tokens < max_tokens ? r->min_tokens : max_tokens),
-        .ignore_eos = r->ignore_eos,
+        .min_tokens =
+            (uint32_t)(r->params.min_tokens < max_tokens ? r->params.min_tokens : max_tokens),
+        .ignore_eos = r->params.ignore_eos,
         .skip_special = true,
-        .stop_count = r->stop_count,
+        .stop_count = r->params.stop_count,
         .stop_ids = common->stop_ids.ids,
         .stop_id_count = common->stop_ids.count,
-        .logprobs = r->logprobs,
-        .top_logprobs = (uint32_t)r->top_logprobs,
+        .logprobs = r->params.logprobs,
+        .top_logprobs = (uint32_t)r->params.top_logprobs,
         .thinking = thinking_of(chat, &chat->prompts[i].tokens),
         .grammar = chat->grammar,
         .grammar_after = chat_grammar_after(chat->service->model, &chat->prompts[i].tokens),
@@ -121,8 +122,8 @@ static enum status submit_one(struct chat *chat, uint32_t i, const struct submis
         .arg = choice,
     };
     request.sampling.seed += i; /* the choices differ, and the first is what n = 1 gives */
-    for (uint32_t k = 0; k < r->stop_count; k++)
-        request.stop[k] = r->stop[k];
+    for (uint32_t k = 0; k < r->params.stop_count; k++)
+        request.stop[k] = r->params.stop[k];
     begin_parts(chat, i, request.thinking.begun);
     chat->prompts[i] = (struct prompt_input){0}; /* taken over */
     return engine_submit(chat->service->engine, &request, &choice->sequence, why);
@@ -131,7 +132,7 @@ static enum status submit_one(struct chat *chat, uint32_t i, const struct submis
 static bool keep_prompt_ids(struct chat *chat)
 {
     const struct token_list *tokens = &chat->prompts[0].tokens;
-    if (!chat->request.return_token_ids)
+    if (!chat->request.params.return_token_ids)
         return true;
     int32_t *copy = arena_array(&chat->arena, tokens->count, sizeof *copy);
     if (!copy)
@@ -144,18 +145,18 @@ static bool keep_prompt_ids(struct chat *chat)
 static bool copy_biases(struct chat *chat, struct sampling *sampling)
 {
     const struct chat_request *r = &chat->request;
-    struct logit_bias *biases = arena_array(&chat->arena, r->bias_count, sizeof *biases);
+    struct logit_bias *biases = arena_array(&chat->arena, r->params.bias_count, sizeof *biases);
     if (!biases)
         return false;
-    for (uint32_t i = 0; i < r->bias_count; i++)
-        biases[i] = (struct logit_bias){r->biases[i].id, r->biases[i].bias};
+    for (uint32_t i = 0; i < r->params.bias_count; i++)
+        biases[i] = (struct logit_bias){r->params.biases[i].id, r->params.biases[i].bias};
     sampling->biases = biases;
-    sampling->bias_count = r->bias_count;
+    sampling->bias_count = r->params.bias_count;
     return true;
 }
 
 /* One call is enough: what would come behind it need not be generated. */
-static bool add_call_end(struct chat *chat, struct chat_ids *stop)
+static bool add_call_end(struct chat *chat, struct id_list *stop)
 {
     const struct chat_request *r = &chat->request;
     const int32_t close = tokenizer_added_id(chat->service->model->tokenizer, "</tool_call>");
@@ -167,7 +168,7 @@ static bool add_call_end(struct chat *chat, struct chat_ids *stop)
     for (uint32_t i = 0; i < stop->count; i++)
         ids[i] = stop->ids[i];
     ids[stop->count] = close;
-    *stop = (struct chat_ids){ids, stop->count + 1};
+    *stop = (struct id_list){ids, stop->count + 1};
     return true;
 }
 
@@ -178,7 +179,7 @@ void chat_submit(struct chat *chat)
     chat->image_tokens = (uint32_t)chat->prompts[0].image_tokens;
     struct submission common = {
         .sampling = sampling_of(chat),
-        .stop_ids = chat->request.stop_ids,
+        .stop_ids = chat->request.params.stop_ids,
         .max_tokens = max_tokens_of(chat),
     };
     if (!keep_prompt_ids(chat) || !copy_biases(chat, &common.sampling) ||
@@ -187,7 +188,7 @@ void chat_submit(struct chat *chat)
         chat_fail(chat, &why);
         return;
     }
-    for (uint32_t i = 0; i < (uint32_t)chat->request.n && !chat->failed; i++) {
+    for (uint32_t i = 0; i < (uint32_t)chat->request.params.n && !chat->failed; i++) {
         if (submit_one(chat, i, &common, &why) == STATUS_OK)
             chat->unfinished++;
         else
