@@ -6,7 +6,7 @@
 void connection_set_state(struct connection *c, enum connection_state state)
 {
     c->state = state;
-    c->state_ns = (int64_t)uv_hrtime();
+    c->state_ns = c->server->now_ns;
 }
 
 static void release(struct connection *c)
@@ -61,7 +61,7 @@ static void begin_exchange(struct connection *c)
     c->exchange = (struct http_exchange){
         .peer = c->peer,
         .peer_port = c->exchange.peer_port,
-        .begun_ns = (int64_t)uv_hrtime(),
+        .begun_ns = c->server->now_ns,
     };
     buf_init(&c->exchange.body, (size_t)c->server->options.limits.body + 1);
     c->chunked = c->keep_alive = false;
@@ -119,7 +119,7 @@ static void take_body(struct connection *c, struct str piece)
 
 static void take_request(struct connection *c)
 {
-    c->request_end_ns = (int64_t)uv_hrtime();
+    c->request_end_ns = c->server->now_ns;
     connection_set_state(c, CONNECTION_ANSWER);
     c->server->handler.on_request(c->server->handler.arg, &c->exchange);
 }
@@ -169,7 +169,7 @@ static void feed(struct connection *c, struct str input)
 
 static void on_end_of_input(struct connection *c)
 {
-    const int64_t now = (int64_t)uv_hrtime();
+    const int64_t now = c->server->now_ns;
     c->input_ended = true;
     uv_read_stop(&c->uv.stream);
     if (c->state == CONNECTION_IDLE || c->state == CONNECTION_LINGER) {
@@ -194,6 +194,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct connection *c = stream->data;
     if (c->state == CONNECTION_CLOSED || n == 0)
         return;
+    c->server->now_ns = (int64_t)uv_hrtime();
     if (n == UV_EOF)
         on_end_of_input(c);
     else if (n < 0)
@@ -332,6 +333,7 @@ bool connection_accept(struct http_server *server, uv_stream_t *listener)
     if (!c)
         return false;
     c->server = server;
+    server->now_ns = (int64_t)uv_hrtime();
     const int error = listener->type == UV_TCP ? uv_tcp_init(server->loop, &c->uv.tcp)
                                                : uv_pipe_init(server->loop, &c->uv.pipe, 0);
     if (error) {

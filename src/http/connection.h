@@ -47,7 +47,7 @@ struct connection {
     int64_t window_ns;      /* when the window began over which the body's rate is measured */
     uint64_t window_bytes;  /* body_bytes then */
     bool input_ended;       /* the client sent its end */
-    int64_t state_ns;       /* when the state began */
+    int64_t state_ns;       /* when the state began, by the server's now_ns */
     int64_t request_end_ns; /* when the request was complete */
 
     struct buf out, flying; /* to be sent, being sent */
@@ -71,6 +71,7 @@ struct http_server {
     bool accept_paused;
     bool draining, destroying;
     uint64_t body_bytes;
+    int64_t now_ns; /* libuv's clock, read once for each callback of the loop */
     struct connection *dirty;
     time_t date_s; /* of `date`: the header's whole line */
     char date[48];

@@ -206,6 +206,7 @@ static void note_sent(struct connection *c, struct buf *buf, size_t bytes)
 static void on_write(uv_write_t *request, int error)
 {
     struct connection *c = request->handle->data;
+    c->server->now_ns = (int64_t)uv_hrtime();
     c->writing = false;
     note_sent(c, &c->flying, c->flying.len);
     if (c->state == CONNECTION_CLOSED)
@@ -224,7 +225,7 @@ static int send_rest(struct connection *c)
     c->out = empty;
     const uv_buf_t piece = uv_buf_init(c->flying.data, (unsigned)c->flying.len);
     c->writing = true;
-    c->progress_ns = (int64_t)uv_hrtime();
+    c->progress_ns = c->server->now_ns;
     c->queued = c->flying.len;
     return uv_write(&c->write, &c->uv.stream, &piece, 1, on_write);
 }

@@ -15,10 +15,10 @@ const struct http_server_options http_server_options_default = {
 static void on_tick(uv_timer_t *timer)
 {
     struct http_server *server = timer->data;
-    const int64_t now = (int64_t)uv_hrtime();
+    server->now_ns = (int64_t)uv_hrtime();
     for (struct connection *c = server->connections, *next; c; c = next) {
         next = c->next;
-        connection_tick(c, now);
+        connection_tick(c, server->now_ns);
     }
     if (server->accept_paused)
         listeners_resume(server);
@@ -29,6 +29,8 @@ static void on_tick(uv_timer_t *timer)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct http_server *server = prepare->data;
+    if (server->dirty)
+        server->now_ns = (int64_t)uv_hrtime();
     while (server->dirty) {
         struct connection *c = server->dirty;
         server->dirty = c->next_dirty;

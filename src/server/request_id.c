@@ -47,9 +47,10 @@ static char random_letter(void)
 
 void request_id_make(const char *prefix, char *out, size_t size)
 {
-    const size_t prefix_len = strlen(prefix), len = prefix_len + RANDOM_LETTERS;
-    size_t at = 0;
-    for (; at < len && at + 1 < size; at++)
-        out[at] = at < prefix_len ? prefix[at] : random_letter();
-    out[at] = '\0';
+    char *end = out + size - 1;
+    while (*prefix && out < end)
+        *out++ = *prefix++;
+    for (int i = 0; i < RANDOM_LETTERS && out < end; i++)
+        *out++ = random_letter();
+    *out = '\0';
 }
