@@ -6,6 +6,7 @@
  * and must be quick: hand them over, do not work in them. */
 #pragma once
 
+#include "engine/bad_words.h"
 #include "engine/grammar.h"
 #include "engine/kv_cache.h"
 #include "engine/logprobs.h"
@@ -50,6 +51,8 @@ struct engine_event {
     uint32_t cached_tokens;                /* of prompt_tokens: found in the KV cache */
     uint32_t reasoning_tokens;             /* of output_tokens: before </think> */
     const struct token_logprob *logprobs;  /* of ids[0], see logprobs.h; NULL: not asked for */
+    int32_t stop_string; /* FINISH_STOP: the index of the stop string that was found; -1: none */
+    int32_t stop_id;     /* FINISH_STOP: the one of stop_ids that came; -1: none */
 };
 
 /* How a model thinks before it answers; zeros: it does not. */
@@ -79,6 +82,8 @@ struct engine_request {
     bool skip_special;                 /* leave special tokens out of the text (normally true) */
     struct str stop[STOP_STRINGS_MAX]; /* copied; the match is not part of the text */
     size_t stop_count;
+    bool include_stop; /* the match, or the token that ends the answer, is part of the text */
+    const struct bad_words *bad_words; /* borrowed until sequence_release; NULL: none */
     struct grammar *grammar; /* shared; NULL: any text. A complete answer ends the sequence. */
     int32_t grammar_after;   /* the grammar begins behind this token, as </think>; -1: at once */
     engine_event_fn *on_event;

@@ -128,6 +128,7 @@ static enum status prepare(struct sequence *s, struct engine_request *request, u
     if (status == STATUS_OK)
         status = text_stream_init(&s->text, request->stop, request->stop_count,
                                   request->skip_special, why);
+    s->text.include_stop = request->include_stop;
     if (status == STATUS_OK)
         status = copy_stop_ids(s, request, why);
     if (status == STATUS_OK)
@@ -149,6 +150,9 @@ enum status sequence_create(const struct model *model, uint32_t context,
     s->arg = request->arg;
     s->min_tokens = request->min_tokens;
     s->ignore_eos = request->ignore_eos;
+    s->include_stop = request->include_stop;
+    s->bad_words = request->bad_words;
+    s->stop_id = -1;
     s->thinking = request->thinking;
     s->thinks = s->thinking.possible && s->thinking.begun;
     s->visuals = request->prompt.visuals;
@@ -249,6 +253,8 @@ static void give(const struct sequence *s, struct engine_event event)
     event.cached_tokens = s->reused;
     event.output_tokens = sequence_output_count(s);
     event.reasoning_tokens = s->reasoning_tokens;
+    event.stop_string = s->text.stopped ? s->text.stopped_by : -1;
+    event.stop_id = s->stop_id;
     s->on_event(s->arg, &event);
 }
 
@@ -272,10 +278,14 @@ static uint32_t end_count(const struct sequence *s)
     return s->ignore_eos ? 0 : s->model->config.generation.eos_count;
 }
 
+static bool is_end(const struct sequence *s, int32_t id)
+{
+    return is_among(id, s->model->config.generation.eos, end_count(s));
+}
+
 static bool ends_answer(const struct sequence *s, int32_t id)
 {
-    return is_among(id, s->model->config.generation.eos, end_count(s)) ||
-           is_among(id, s->stop_ids, s->stop_id_count);
+    return is_end(s, id) || is_among(id, s->stop_ids, s->stop_id_count);
 }
 
 static void forbid(const struct sequence *s, const int32_t *ids, uint32_t count, float *logits)
@@ -297,6 +307,9 @@ static int32_t draw(struct sequence *s, float *logits)
         forbid(s, ends, end_count(s), logits);
         forbid(s, s->stop_ids, s->stop_id_count, logits);
     }
+    if (s->bad_words)
+        bad_words_forbid(s->bad_words, s->ids + s->prompt_count, sequence_output_count(s), logits,
+                         vocab_size);
     int32_t id = s->thinking.close;
     if (!s->thinks || !s->thinking.limited || s->reasoning_tokens < s->thinking.budget)
         id = sampler_next(s->sampler, logits);
@@ -329,6 +342,9 @@ enum finish_reason sequence_take_token(struct sequence *s, float *logits, struct
     note_thinking(s, id);
     struct engine_event event = {.ids = &id, .id_count = 1, .logprobs = s->logprobs};
     if (ends_answer(s, id)) {
+        s->stop_id = is_end(s, id) ? -1 : id;
+        if (s->include_stop)
+            event.text = text_stream_push(&s->text, s->model->tokenizer, id, false);
         give(s, event);
         *last = text_stream_finish(&s->text);
         return FINISH_STOP;

@@ -23,6 +23,8 @@ struct sequence {
     bool ignore_eos;
     int32_t *stop_ids; /* [stop_id_count] owned */
     uint32_t stop_id_count;
+    bool include_stop;
+    const struct bad_words *bad_words; /* NULL: none */
     struct thinking thinking;
     uint32_t top_logprobs;
     struct visual *visuals; /* owned: the segments' patches */
@@ -48,6 +50,7 @@ struct sequence {
     uint32_t passed;  /* segments whose tokens are all cached */
     struct sampler *sampler;
     struct text_stream text;
+    int32_t stop_id;             /* the one of stop_ids that came; -1: none */
     struct grammar_guide *guide; /* NULL: any text */
     bool thinks;                 /* now */
     uint32_t reasoning_tokens;

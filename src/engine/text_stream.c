@@ -17,6 +17,7 @@ static enum status copy_stops(struct text_stream *stream, const struct str *stop
         if (stop[i].len == 0)
             continue;
         memcpy(to, stop[i].ptr, stop[i].len);
+        stream->stop_index[stream->stop_count] = (int32_t)i;
         stream->stop[stream->stop_count++] = (struct str){to, stop[i].len};
         to += stop[i].len;
     }
@@ -56,7 +57,8 @@ enum match { MATCH_NONE, MATCH_PARTIAL, MATCH_WHOLE };
 
 /* Whether a stop string begins at text[0], or could if more text came. One that ends within the
  * first `settled` bytes is none. */
-static enum match match_at(const struct text_stream *stream, struct str text, size_t settled)
+static enum match match_at(const struct text_stream *stream, struct str text, size_t settled,
+                           size_t *which)
 {
     enum match best = MATCH_NONE;
     for (size_t i = 0; i < stream->stop_count; i++) {
@@ -66,8 +68,10 @@ static enum match match_at(const struct text_stream *stream, struct str text, si
             continue;
         if (n < stop.len)
             best = MATCH_PARTIAL;
-        else if (n > settled)
+        else if (n > settled) {
+            *which = i;
             return MATCH_WHOLE;
+        }
     }
     return best;
 }
@@ -78,15 +82,19 @@ static struct str give_ready(struct text_stream *stream, bool more_may_come)
 {
     const struct str text = buf_str(&stream->text);
     const enum match least = more_may_come ? MATCH_PARTIAL : MATCH_WHOLE;
-    size_t ready = 0;
+    size_t ready = 0, which = 0;
     enum match match = MATCH_NONE;
     for (; ready < text.len; ready++) {
         const size_t settled = stream->settled > ready ? stream->settled - ready : 0;
-        match = match_at(stream, str_slice(text, ready, text.len), settled);
+        match = match_at(stream, str_slice(text, ready, text.len), settled, &which);
         if (match >= least)
             break;
     }
     stream->stopped = ready < text.len && match == MATCH_WHOLE;
+    if (stream->stopped) {
+        stream->stopped_by = stream->stop_index[which];
+        ready += stream->include_stop ? stream->stop[which].len : 0;
+    }
     stream->given = ready;
     return str_slice(text, 0, ready);
 }

@@ -2,7 +2,7 @@
  * out to be the beginning of a stop string.
  *
  * Text is given out as soon as no stop string can start in it; at a match the text before it is
- * given out, the rest is dropped, and `stopped` is set. */
+ * given out (and the match, if it is to be included), the rest is dropped, and `stopped` is set. */
 #pragma once
 
 #include "model/tokenizer.h"
@@ -14,10 +14,13 @@ struct text_stream {
     struct buf text; /* decoded; its first `given` bytes were given out */
     size_t given;
     size_t settled; /* bytes in which no stop string may end: text of the first tokens */
-    struct str stop[STOP_STRINGS_MAX]; /* pointers into stop_text */
+    struct str stop[STOP_STRINGS_MAX];    /* pointers into stop_text */
+    int32_t stop_index[STOP_STRINGS_MAX]; /* in the caller's list */
     size_t stop_count;
     char *stop_text;
+    bool include_stop; /* a match is given out too; for the caller to set after init */
     bool stopped;
+    int32_t stopped_by; /* stopped: the index of the stop string in the caller's list */
 };
 
 /* Copies the stop strings (empty ones are ignored). */

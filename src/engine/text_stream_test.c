@@ -67,6 +67,38 @@ static void run(push_fn *push, const char *text, const char *const *stops, struc
     text_stream_release(&stream);
 }
 
+/* The match goes with the text, and nothing behind it; the first in the list wins where two begin.
+ */
+static void a_match_may_be_included(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *stops[3], *expected;
+        int32_t by;
+    } rows[] = {
+        {"one two three", {"", "two"}, "one two", 1},
+        {"one two three", {"three", "ne"}, "one", 1},
+        {"abcX", {"abcX", "ab"}, "ab", 1},
+        {"abcX", {"abc", "ab"}, "abc", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct str list[3];
+        size_t count = 0;
+        for (; count < 3 && rows[i].stops[count]; count++)
+            list[count] = str_from(rows[i].stops[count]);
+        struct text_stream stream;
+        struct output output = {0};
+        assert_false(text_stream_init(&stream, list, count, true, NULL));
+        stream.include_stop = true;
+        push_bytes(&stream, rows[i].text, &output);
+        take(&output, text_stream_finish(&stream));
+        assert_true(stream.stopped);
+        assert_int_equal(stream.stopped_by, rows[i].by);
+        assert_string_equal(output.text, rows[i].expected);
+        text_stream_release(&stream);
+    }
+}
+
 static void stop_strings_end_the_text(void **state)
 {
     (void)state;
@@ -247,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stop_strings_end_the_text),
+        cmocka_unit_test(a_match_may_be_included),
         cmocka_unit_test(nothing_is_given_out_too_early),
         cmocka_unit_test(characters_come_whole),
         cmocka_unit_test(special_tokens_are_left_out_if_asked),
