@@ -33,7 +33,7 @@ static enum status add_word(const struct tokenizer *tokenizer, struct str word,
         status = add_tokens(tokenizer, " ", word, out, &spaced, why);
     if (status)
         return status;
-    if (spaced == plain && out->ids.ids[first] != out->ids.ids[first + plain])
+    if (out->ids.ids[first] != out->ids.ids[first + plain])
         return token_list_add(&out->lengths, (int32_t)spaced, why);
     out->ids.count = first + plain;
     return STATUS_OK;

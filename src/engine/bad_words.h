@@ -1,5 +1,5 @@
 /* Words that are never generated: once the tokens of one but its last have been, that last one
- * cannot be drawn (as vLLM has it). */
+ * cannot be drawn (as in vLLM). */
 #pragma once
 
 #include "model/tokenizer.h"
@@ -9,8 +9,8 @@ struct bad_words {
     struct token_list lengths; /* of each, ≥ 1 */
 };
 
-/* Each word as it is tokenized at the beginning of a text, and behind a space where that is another
- * first token and as many of them. Codes: those of tokenizer_encode, memory_full. `out` must be
+/* Each word as it is tokenized at the beginning of a text, and behind a space where that begins
+ * with another token. Codes: those of tokenizer_encode, memory_full. `out` must be
  * released in any case. */
 MUST_CHECK enum status bad_words_make(const struct tokenizer *tokenizer, const struct str *words,
                                       size_t count, struct bad_words *out, struct reason *why);
