@@ -54,6 +54,14 @@ static enum status bad_name(struct str name, struct reason *why)
                        "请求头名称中含有不允许的字符。");
 }
 
+void http_field_parts(struct str line, struct str *name, struct str *value)
+{
+    const char *colon = memchr(line.ptr, ':', line.len);
+    const size_t at = (size_t)(colon - line.ptr);
+    *name = str_slice(line, 0, at);
+    *value = trim_blanks(str_slice(line, at + 1, line.len));
+}
+
 enum status http_field_split(struct str line, struct str *name, struct str *value,
                              struct reason *why)
 {
@@ -62,12 +70,9 @@ enum status http_field_split(struct str line, struct str *name, struct str *valu
                            "A header line begins with a blank; folded headers are not accepted.",
                            "有一行请求头以空白开头；不接受折行的请求头。");
     }
-    const char *colon = memchr(line.ptr, ':', line.len);
-    if (!colon)
+    if (line.len == 0 || !memchr(line.ptr, ':', line.len))
         return http_refuse(why, "A header line has no colon.", "有一行请求头缺少冒号。");
-    const size_t at = (size_t)(colon - line.ptr);
-    *name = str_slice(line, 0, at);
-    *value = trim_blanks(str_slice(line, at + 1, line.len));
+    http_field_parts(line, name, value);
     if (!http_is_token(*name))
         return bad_name(*name, why);
     if (!http_is_field_text(*value)) {

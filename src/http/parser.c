@@ -14,17 +14,13 @@ const struct http_limits http_limits_default = {
     .overhead = 8 << 10,
 };
 
-static void begin(struct http_parser *parser)
-{
-    const struct http_limits limits = parser->limits;
-    *parser = (struct http_parser){.limits = limits};
-    buf_init(&parser->head, limits.head);
-}
+/* What a connection keeps between its requests: enough for most of them. */
+enum { KEPT_HEAD_BYTES = 1 << 10, KEPT_HEADERS = 32 };
 
 void http_parser_init(struct http_parser *parser, const struct http_limits *limits)
 {
-    parser->limits = *limits;
-    begin(parser);
+    *parser = (struct http_parser){.limits = *limits};
+    buf_init(&parser->head, limits->head);
 }
 
 void http_parser_release(struct http_parser *parser)
@@ -33,12 +29,29 @@ void http_parser_release(struct http_parser *parser)
     http_chunked_release(&parser->chunked);
     free(parser->request.headers);
     parser->request.headers = NULL;
+    parser->header_cap = 0;
 }
 
 void http_parser_reset(struct http_parser *parser)
 {
-    http_parser_release(parser);
-    begin(parser);
+    http_chunked_release(&parser->chunked);
+    struct buf head = parser->head;
+    struct http_header *headers = parser->request.headers;
+    uint32_t header_cap = parser->header_cap;
+    if (head.cap > KEPT_HEAD_BYTES)
+        buf_release(&head);
+    buf_clear(&head);
+    if (header_cap > KEPT_HEADERS) {
+        free(headers);
+        headers = NULL;
+        header_cap = 0;
+    }
+    *parser = (struct http_parser){
+        .limits = parser->limits,
+        .head = head,
+        .header_cap = header_cap,
+        .request.headers = headers,
+    };
 }
 
 static enum http_event too_long(const struct http_parser *parser, struct reason *why)
@@ -81,20 +94,32 @@ static struct str next_line(struct str *head)
     return line;
 }
 
+static enum status reserve_headers(struct http_parser *parser, struct reason *why)
+{
+    struct http_request *request = &parser->request;
+    const uint32_t count = parser->header_lines + 1;
+    if (count <= parser->header_cap)
+        return STATUS_OK;
+    free(request->headers);
+    request->headers = malloc(count * sizeof *request->headers);
+    parser->header_cap = request->headers ? count : 0;
+    return request->headers ? STATUS_OK : reason_no_memory(why, count * sizeof *request->headers);
+}
+
 static enum status finish_head(struct http_parser *parser, struct reason *why)
 {
     struct http_request *request = &parser->request;
     struct str head = buf_str(&parser->head);
-    const size_t bytes = (parser->header_lines + 1) * sizeof *request->headers;
-    request->headers = malloc(bytes);
-    if (!request->headers)
-        return reason_no_memory(why, bytes);
-    enum status status = http_head_request_line(next_line(&head), request, why);
-    while (status == STATUS_OK && request->header_count < parser->header_lines) {
+    enum status status = reserve_headers(parser, why);
+    if (status == STATUS_OK)
+        status = http_head_request_line(next_line(&head), request, why);
+    if (status != STATUS_OK)
+        return status;
+    while (request->header_count < parser->header_lines) {
         struct http_header *header = &request->headers[request->header_count++];
-        status = http_field_split(next_line(&head), &header->name, &header->value, why);
+        http_field_parts(next_line(&head), &header->name, &header->value);
     }
-    return status == STATUS_OK ? http_head_finish(request, why) : status;
+    return http_head_finish(request, why);
 }
 
 static enum http_event take_complete_line(struct http_parser *parser, struct reason *why)

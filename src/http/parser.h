@@ -48,6 +48,7 @@ struct http_parser {
     struct buf head; /* the lines of the head, complete with CRLF */
     size_t line;     /* where the current line begins in it */
     uint32_t header_lines;
+    uint32_t header_cap; /* of request.headers */
     uint64_t body_left;
     struct http_chunked chunked;
     struct http_request request;
@@ -56,7 +57,7 @@ struct http_parser {
 void http_parser_init(struct http_parser *parser, const struct http_limits *limits);
 void http_parser_release(struct http_parser *parser);
 
-/* Begins the next request; gives the memory of the last one back. */
+/* Begins the next request; of the last one's memory little stays. */
 void http_parser_reset(struct http_parser *parser);
 
 /* Takes bytes off *input until something happens. Codes: bad_request uri_too_long
