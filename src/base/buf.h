@@ -23,10 +23,32 @@ void buf_clear(struct buf *buf);   /* empties; keeps the memory */
 /* Makes room for `more` further bytes. False (and `failed`) if that passes the maximum. */
 bool buf_reserve(struct buf *buf, size_t more);
 
-void buf_add(struct buf *buf, const void *bytes, size_t len);
-void buf_add_str(struct buf *buf, struct str text);
-void buf_puts(struct buf *buf, const char *text);
-void buf_putc(struct buf *buf, char c);
+/* Inline: answers are put together from many small pieces, whose lengths the compiler knows. */
+static inline void buf_add(struct buf *buf, const void *bytes, size_t len)
+{
+    const bool fits = !buf->failed && len < buf->cap - buf->len;
+    if (len == 0 || (!fits && !buf_reserve(buf, len)))
+        return;
+    memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+static inline void buf_add_str(struct buf *buf, struct str text)
+{
+    buf_add(buf, text.ptr, text.len);
+}
+
+static inline void buf_puts(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
+
+static inline void buf_putc(struct buf *buf, char c)
+{
+    buf_add(buf, &c, 1);
+}
+
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
