@@ -1,6 +1,5 @@
 #include "api/chat_request.h"
 
-#include "api/chat_format.h"
 #include "api/chat_messages.h"
 #include "api/chat_tools.h"
 
@@ -67,7 +66,7 @@ static const struct field_row processor_rows[] = {
 };
 
 /* What makes the prompt. */
-static const struct field_row prompt_rows[] = {
+const struct field_row chat_prompt_rows[] = {
     {"messages", FIELD_PARSED, true, .types = ARRAY, .en = "an array", .zh = "数组",
      .parse = parse_messages},
     {"tools", FIELD_PARSED, .types = ARRAY, .en = "an array", .zh = "数组",
@@ -112,8 +111,6 @@ static const struct field_row answer_rows[] = {
      .zh = "字符串或对象", .parse = chat_tool_choice_parse},
     {"parallel_tool_calls", FIELD_PARSED, .types = BOOL, .en = "a boolean", .zh = "布尔值",
      .parse = chat_parallel_calls_parse},
-    {"response_format", FIELD_PARSED, .types = OBJECT, .en = "an object", .zh = "对象",
-     .parse = chat_format_parse},
     {"logprobs", FIELD_BOOL, FIELD_AT(chat_request, params.logprobs)},
     {"top_logprobs", FIELD_INTEGER, FIELD_AT(chat_request, params.top_logprobs),
      .max = PARAMS_LOGPROBS_MAX},
@@ -127,8 +124,8 @@ static const struct field_row answer_rows[] = {
     {0},
 };
 
-const struct field_row *const chat_tables[] = {prompt_rows, answer_rows, generation_rows, NULL};
-const struct field_row *const chat_prompt_tables[] = {prompt_rows, NULL};
+const struct field_row *const chat_tables[] = {chat_prompt_rows, answer_rows, generation_rows,
+                                               NULL};
 
 /* Pictures that do not say their size get the request's; what contradicts it is stronger. */
 static void settle_pixels(struct chat_request *out)
@@ -171,7 +168,7 @@ static enum status parse_prompt(const struct field *body, struct arena *arena,
         .video_fps = NAN,
         .add_generation_prompt = true,
     };
-    enum status status = field_table_parse(body, prompt_rows, arena, out, why);
+    enum status status = field_table_parse(body, chat_prompt_rows, arena, out, why);
     if (status && why && strcmp(why->subject, "messages") == 0)
         reason_hint(why, "Write \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}].",
                     "请写成 \"messages\": [{\"role\": \"user\", \"content\": \"你好\"}]。");
@@ -193,23 +190,6 @@ static enum status check_logprobs(const struct field *body, const struct generat
     return field_blame(&top, why);
 }
 
-/* A form may need tokens that are not allowed. */
-static enum status check_form(const struct field *body, const struct chat_request *request,
-                              struct reason *why)
-{
-    const struct field allowed = field_member(body, "allowed_token_ids");
-    const struct field bad_words = field_member(body, "bad_words");
-    const bool banned = request->params.bad_word_count > 0;
-    const struct field *field = banned ? &bad_words : &allowed;
-    if ((!banned && request->params.allowed.count == 0) ||
-        (request->format == CHAT_FORMAT_TEXT && !request->forced_call))
-        return STATUS_OK;
-    reason_set(why, "invalid_value",
-               "%s cannot be combined with response_format or a forced tool call.",
-               "%s 不能与 response_format 或强制的工具调用同时使用。", field_path(field).text);
-    return field_blame(field, why);
-}
-
 enum status chat_request_parse(const struct json *root, struct arena *arena,
                                struct chat_request *out, struct reason *why)
 {
@@ -221,7 +201,7 @@ enum status chat_request_parse(const struct json *root, struct arena *arena,
         status = generation_params_parse(&body, arena, &out->params, why);
     if (!status)
         status = check_logprobs(&body, &out->params, why);
-    return status ? status : check_form(&body, out, why);
+    return status ? status : generation_form_check(&body, &out->params, out->forced_call, why);
 }
 
 enum status chat_prompt_parse(const struct json *root, struct arena *arena,

@@ -29,9 +29,6 @@ struct chat_video {
     const char *path;   /* "messages[0].content[0].video", "….video_url.url" */
 };
 
-/* What form the answer must have. */
-enum chat_format { CHAT_FORMAT_TEXT, CHAT_FORMAT_JSON_OBJECT, CHAT_FORMAT_JSON_SCHEMA };
-
 struct chat_request {
     struct generation_params params; /* max_tokens ≥ 1; max_completion_tokens wins */
     /* As chat_template.h takes them: of every message exactly what was checked. Roles are system
@@ -44,9 +41,6 @@ struct chat_request {
     bool forced_call;         /* the answer must be a tool call */
     struct str forced_tool;   /* of this tool, which is in `tools`; len 0: of any */
     bool one_call;            /* at most one: parallel_tool_calls is false */
-
-    int format;                /* an enum chat_format */
-    const struct json *schema; /* JSON_SCHEMA: an object; not checked further */
 
     struct chat_image *images;
     struct chat_video *videos;
@@ -66,8 +60,7 @@ extern const struct field_row *const chat_tables[];
 extern const struct field_row chat_system_rows[], chat_user_rows[], chat_assistant_rows[],
     chat_tool_rows[], chat_text_rows[], chat_image_url_part_rows[], chat_image_url_rows[],
     chat_image_rows[], chat_video_rows[], chat_video_url_part_rows[], chat_video_url_rows[],
-    chat_refusal_rows[], chat_tool_definition_rows[], chat_tool_choice_rows[], chat_call_rows[],
-    chat_format_rows[], chat_schema_rows[];
+    chat_refusal_rows[], chat_tool_definition_rows[], chat_tool_choice_rows[], chat_call_rows[];
 
 /* `root` may be any JSON value; it and the arena outlive *out. On failure the subject is the JSON
  * path of what is wrong, and the message says what was expected there; the body itself has an empty
@@ -78,6 +71,6 @@ MUST_CHECK enum status chat_request_parse(const struct json *root, struct arena 
 
 /* The same for what POST /tokenize takes of a chat: messages and all that makes the prompt; the
  * model may be absent (empty). */
-extern const struct field_row *const chat_prompt_tables[];
+extern const struct field_row chat_prompt_rows[];
 MUST_CHECK enum status chat_prompt_parse(const struct json *root, struct arena *arena,
                                          struct chat_request *out, struct reason *why);

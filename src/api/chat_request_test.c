@@ -636,19 +636,19 @@ static void test_forms_of_answers(void **state)
     assert_int_equal(p.status, STATUS_OK);
     assert_true(p.request.forced_call && p.request.one_call);
     assert_true(str_is(p.request.forced_tool, "f"));
-    assert_int_equal(p.request.format, CHAT_FORMAT_JSON_SCHEMA);
-    assert_true(str_is(json_get(p.request.schema, "type")->text, "object"));
+    assert_int_equal(p.request.params.format, FORMAT_JSON_SCHEMA);
+    assert_true(str_is(json_get(p.request.params.schema, "type")->text, "object"));
     parsed_free(&p);
     parse(&p, "{" MODEL USER ",'tools':[" TOOL "],'tool_choice':'required','response_format':"
               "{'type':'json_object'}}");
     assert_int_equal(p.status, STATUS_OK);
     assert_true(p.request.forced_call && !p.request.one_call);
     assert_int_equal(p.request.forced_tool.len, 0);
-    assert_int_equal(p.request.format, CHAT_FORMAT_JSON_OBJECT);
+    assert_int_equal(p.request.params.format, FORMAT_JSON_OBJECT);
     parsed_free(&p);
     parse(&p, "{" MODEL USER ",'tools':[" TOOL "]}");
     assert_true(!p.request.forced_call && !p.request.one_call);
-    assert_int_equal(p.request.format, CHAT_FORMAT_TEXT);
+    assert_int_equal(p.request.params.format, FORMAT_TEXT);
     parsed_free(&p);
 }
 

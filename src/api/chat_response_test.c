@@ -61,11 +61,13 @@ static void check_event(struct buf *out, const char *shape)
     buf_clear(out);
 }
 
-static const struct chat_head head = {"chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, false};
-static const struct chat_head head_usage = {"chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, true};
-static const struct chat_usage usage = {100, 20, 64, 80, 7};
-static const struct chat_token_ids no_ids = {NULL, 0};
-static const struct chat_logprobs no_logprobs = {.arg = NULL};
+static const struct answer_head head = {
+    "chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, "fp_1", false};
+static const struct answer_head head_usage = {
+    "chatcmpl-1", {"qwen-vl-8b", 10}, 1700000000, "fp_1", true};
+static const struct answer_usage usage = {100, 20, 64, 80, 7};
+static const struct answer_ids no_ids = {NULL, 0};
+static const struct answer_logprobs no_logprobs = {.arg = NULL};
 
 /* A delta of texts; to be released. */
 static struct answer_delta delta_of(const char *reasoning, struct str content)
@@ -88,17 +90,19 @@ static void add_call(struct answer_delta *delta, uint32_t index, const char *nam
     buf_puts(&call->arguments, arguments);
 }
 
-static void write_content(struct buf *out, uint32_t index, struct str text,
-                          struct chat_token_ids ids)
+static void write_content(struct buf *out, uint32_t index, struct str text, struct answer_ids ids)
 {
     struct answer_delta delta = delta_of("", text);
     chat_chunk_delta(out, &head, index, &delta, ids, no_logprobs);
     answer_delta_release(&delta);
 }
 
-#define ANSWER "{id:'chatcmpl-1',object:'chat.completion',created:1700000000,model:'qwen-vl-8b',"
+#define ANSWER                                                                                     \
+    "{id:'chatcmpl-1',object:'chat.completion',created:1700000000,model:'qwen-vl-8b',"             \
+    "system_fingerprint:'fp_1',"
 #define CHUNK                                                                                      \
-    "{id:'chatcmpl-1',object:'chat.completion.chunk',created:1700000000,model:'qwen-vl-8b',"
+    "{id:'chatcmpl-1',object:'chat.completion.chunk',created:1700000000,model:'qwen-vl-8b',"       \
+    "system_fingerprint:'fp_1',"
 #define USAGE                                                                                      \
     "usage:{prompt_tokens:100,completion_tokens:20,total_tokens:120,prompt_tokens_details:{"       \
     "cached_tokens:64,image_tokens:80},completion_tokens_details:{reasoning_tokens:7}}"
@@ -109,11 +113,11 @@ static void writes_one_answer(void **state)
     struct buf out;
     buf_init(&out, 1 << 16);
     struct answer_delta delta = delta_of("", STR("Two \"cats\"\n你"));
-    const struct chat_answer answer = {.parts = &delta, .finish_reason = "stop"};
+    const struct chat_answer answer = {.parts = &delta, .end = {"stop", .stop_id = -1}};
     chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
-    check_shape(buf_str(&out),
-                ANSWER "choices:[{index:0,message:{role:'assistant',content:'Two \"cats\"\n你',"
-                       "refusal:null},logprobs:null,finish_reason:'stop'}]," USAGE "}");
+    check_shape(buf_str(&out), ANSWER
+                "choices:[{index:0,message:{role:'assistant',content:'Two \"cats\"\n你',"
+                "refusal:null},logprobs:null,finish_reason:'stop',stop_reason:null}]," USAGE "}");
     answer_delta_release(&delta);
     buf_release(&out);
 }
@@ -126,15 +130,15 @@ static void writes_several_with_their_tokens(void **state)
     static const int32_t prompt[] = {151644, 872}, first[] = {1, 2, 3};
     struct answer_delta deltas[] = {delta_of("", STR("a")), delta_of("", STR(""))};
     const struct chat_answer answers[] = {
-        {.parts = &deltas[0], .finish_reason = "stop", .ids = {first, 3}},
-        {.parts = &deltas[1], .finish_reason = "length", .ids = {first, 0}},
+        {.parts = &deltas[0], .end = {"stop", .stop_id = -1}, .ids = {first, 3}},
+        {.parts = &deltas[1], .end = {"length", .stop_id = -1}, .ids = {first, 0}},
     };
-    chat_response_write(&out, &head, answers, 2, (struct chat_token_ids){prompt, 2}, &usage);
+    chat_response_write(&out, &head, answers, 2, (struct answer_ids){prompt, 2}, &usage);
     check_shape(buf_str(&out),
                 ANSWER "choices:[{index:0,message:{role:'assistant',content:'a',refusal:null},"
-                       "logprobs:null,finish_reason:'stop',token_ids:[1,2,3]},"
+                       "logprobs:null,finish_reason:'stop',stop_reason:null,token_ids:[1,2,3]},"
                        "{index:1,message:{role:'assistant',content:'',refusal:null},"
-                       "logprobs:null,finish_reason:'length',token_ids:[]}]," USAGE
+                       "logprobs:null,finish_reason:'length',stop_reason:null,token_ids:[]}]," USAGE
                        ",prompt_token_ids:[151644,872]}");
     answer_delta_release(&deltas[0]);
     answer_delta_release(&deltas[1]);
@@ -171,11 +175,11 @@ static void writes_calls_and_reasoning(void **state)
             add_call(&delta, 1, "g", "");
         }
         const struct chat_answer answer = {
-            .parts = &delta, .reasons = rows[i].reasons, .finish_reason = "tool_calls"};
+            .parts = &delta, .reasons = rows[i].reasons, .end = {"tool_calls", .stop_id = -1}};
         chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
         snprintf(shape, sizeof shape,
                  ANSWER "choices:[{index:0,message:{role:'assistant',%s},logprobs:null,"
-                        "finish_reason:'tool_calls'}]," USAGE "}",
+                        "finish_reason:'tool_calls',stop_reason:null}]," USAGE "}",
                  rows[i].message);
         check_shape(buf_str(&out), shape);
         answer_delta_release(&delta);
@@ -235,9 +239,9 @@ static void writes_logprobs(void **state)
     struct buf out;
     buf_init(&out, 1 << 16);
     struct answer_delta delta = delta_of("", STR("a"));
-    const struct chat_logprobs logprobs = {2, read_item, "arg"};
+    const struct answer_logprobs logprobs = {2, read_item, "arg"};
     const struct chat_answer answer = {
-        .parts = &delta, .finish_reason = "stop", .logprobs = logprobs};
+        .parts = &delta, .end = {"stop", .stop_id = -1}, .logprobs = logprobs};
 #define LOGPROBS                                                                                   \
     "logprobs:{content:[{token:'a',logprob:-0.25,bytes:[97],top_logprobs:[{token:'a',logprob:"     \
     "-0.25,bytes:[97]},{token:'\xEF\xBF\xBD',logprob:-2,bytes:[228,189]}]},"                       \
@@ -246,7 +250,7 @@ static void writes_logprobs(void **state)
     chat_response_write(&out, &head, &answer, 1, no_ids, &usage);
     check_shape(buf_str(&out), ANSWER
                 "choices:[{index:0,message:{role:'assistant',content:'a',refusal:null}," LOGPROBS
-                ",finish_reason:'stop'}]," USAGE "}");
+                ",finish_reason:'stop',stop_reason:null}]," USAGE "}");
     buf_clear(&out);
     answer_delta_clear(&delta); /* text that is held back does not hold back its tokens */
     chat_chunk_delta(&out, &head, 0, &delta, no_ids, logprobs);
@@ -267,10 +271,16 @@ static void streams_in_chunks(void **state)
     write_content(&out, 3, STR("你\n\nb"), no_ids);
     check_event(&out, CHUNK "choices:[{index:3,delta:{content:'你\n\nb'},"
                             "logprobs:null,finish_reason:null}]}");
-    chat_chunk_finish(&out, &head, 0, "length");
-    check_event(&out, CHUNK "choices:[{index:0,delta:{},logprobs:null,finish_reason:'length'}]}");
-    chat_chunk_done(&out);
-    assert_string_equal(out.data, "data: [DONE]\n\n");
+    chat_chunk_finish(&out, &head, 0, &(struct answer_end){"length", {0}, -1});
+    check_event(
+        &out, CHUNK
+        "choices:[{index:0,delta:{},logprobs:null,finish_reason:'length',stop_reason:null}]}");
+    chat_chunk_finish(&out, &head, 1, &(struct answer_end){"stop", STR("\n\n"), -1});
+    check_event(&out, CHUNK "choices:[{index:1,delta:{},logprobs:null,finish_reason:'stop',"
+                            "stop_reason:'\n\n'}]}");
+    chat_chunk_finish(&out, &head, 1, &(struct answer_end){"stop", {0}, 0});
+    check_event(&out, CHUNK "choices:[{index:1,delta:{},logprobs:null,finish_reason:'stop',"
+                            "stop_reason:0}]}");
     buf_release(&out);
 }
 
@@ -288,9 +298,10 @@ static void streams_usage_when_asked(void **state)
     answer_delta_release(&delta);
     check_event(&out, CHUNK "choices:[{index:0,delta:{content:'x'},"
                             "logprobs:null,finish_reason:null}],usage:null}");
-    chat_chunk_finish(&out, &head_usage, 0, "stop");
-    check_event(&out, CHUNK "choices:[{index:0,delta:{},logprobs:null,finish_reason:'stop'}],"
-                            "usage:null}");
+    chat_chunk_finish(&out, &head_usage, 0, &(struct answer_end){"stop", {0}, -1});
+    check_event(&out, CHUNK
+                "choices:[{index:0,delta:{},logprobs:null,finish_reason:'stop',stop_reason:null}],"
+                "usage:null}");
     chat_chunk_usage(&out, &head_usage, &usage);
     check_event(&out, CHUNK "choices:[]," USAGE "}");
     buf_release(&out);
@@ -302,10 +313,10 @@ static void streams_tokens_when_asked(void **state)
     struct buf out;
     buf_init(&out, 1 << 16);
     static const int32_t ids[] = {0, 151645, 7};
-    chat_chunk_role(&out, &head, 0, (struct chat_token_ids){ids, 3});
+    chat_chunk_role(&out, &head, 0, (struct answer_ids){ids, 3});
     check_event(&out, CHUNK "choices:[{index:0,delta:{role:'assistant',content:'',refusal:null},"
                             "logprobs:null,finish_reason:null}],prompt_token_ids:[0,151645,7]}");
-    write_content(&out, 0, STR(""), (struct chat_token_ids){ids, 2});
+    write_content(&out, 0, STR(""), (struct answer_ids){ids, 2});
     check_event(&out, CHUNK "choices:[{index:0,delta:{content:''},"
                             "logprobs:null,finish_reason:null,token_ids:[0,151645]}]}");
     buf_release(&out);

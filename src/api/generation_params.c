@@ -1,5 +1,7 @@
 #include "api/generation_params.h"
 
+#include "api/response_format.h"
+
 #include <math.h>
 
 const struct generation_params generation_params_absent = {
@@ -224,6 +226,8 @@ const struct field_row generation_rows[] = {
      .parse = parse_bad_words},
     {"logit_bias", FIELD_PARSED, .types = OBJECT, .en = "an object", .zh = "对象",
      .parse = parse_logit_bias},
+    {"response_format", FIELD_PARSED, .types = OBJECT, .en = "an object", .zh = "对象",
+     .parse = response_format_parse},
     {"ignore_eos", FIELD_BOOL, FIELD_AT(generation_params, ignore_eos)},
     {"return_token_ids", FIELD_BOOL, FIELD_AT(generation_params, return_token_ids)},
     {"skip_special_tokens", FIELD_PARSED, .types = BOOL, .en = "a boolean", .zh = "布尔值",
@@ -277,6 +281,21 @@ static enum status check_min_tokens(const struct field *body,
                "%s 不能大于 max_tokens（%lld）。", field_path(&field).text,
                (long long)params->max_tokens);
     return field_blame(&field, why);
+}
+
+enum status generation_form_check(const struct field *body, const struct generation_params *params,
+                                  bool forced, struct reason *why)
+{
+    const struct field allowed = field_member(body, "allowed_token_ids");
+    const struct field bad_words = field_member(body, "bad_words");
+    const bool banned = params->bad_word_count > 0;
+    const struct field *field = banned ? &bad_words : &allowed;
+    if ((!banned && params->allowed.count == 0) || (params->format == FORMAT_TEXT && !forced))
+        return STATUS_OK;
+    reason_set(why, "invalid_value",
+               "%s cannot be combined with response_format or a forced tool call.",
+               "%s 不能与 response_format 或强制的工具调用同时使用。", field_path(field).text);
+    return field_blame(field, why);
 }
 
 enum status generation_params_parse(const struct field *body, struct arena *arena,

@@ -30,6 +30,9 @@ struct token_bias {
     float bias;
 };
 
+/* What form the answer must have. */
+enum answer_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
+
 struct generation_params {
     struct str model; /* not empty */
     bool stream, include_usage;
@@ -56,6 +59,9 @@ struct generation_params {
     const struct token_bias *biases;
     uint32_t bias_count;
 
+    int format;                /* an enum answer_format */
+    const struct json *schema; /* JSON_SCHEMA: an object; not checked further */
+
     bool logprobs;
     int64_t top_logprobs; /* 0 to PARAMS_LOGPROBS_MAX; 0 without logprobs */
 
@@ -72,6 +78,11 @@ extern const struct field_row generation_rows[];
 /* Reads generation_rows into *out, and checks what one field says of another. */
 MUST_CHECK enum status generation_params_parse(const struct field *body, struct arena *arena,
                                                struct generation_params *out, struct reason *why);
+
+/* A form, or a forced call, may need tokens that are forbidden: invalid_value then. */
+MUST_CHECK enum status generation_form_check(const struct field *body,
+                                             const struct generation_params *params, bool forced,
+                                             struct reason *why);
 
 /* An array of token ids, 0 to INT32_MAX, `most` at most. */
 MUST_CHECK enum status id_list_parse(const struct field *field, uint32_t most, struct arena *arena,

@@ -109,6 +109,31 @@ struct str tokenizer_bytes(const struct tokenizer *t, int32_t id)
     return added ? added->text : (struct str){NULL, 0};
 }
 
+/* The GPT-2 letter of a byte: itself where it can be seen, else one from U+0100 on (specification
+ * 2.3). */
+static uint32_t letter_of_byte(unsigned char byte)
+{
+    if (byte <= 0x20)
+        return 0x100u + byte;
+    if (byte >= 0x7F && byte <= 0xA0)
+        return 0x121u + (byte - 0x7Fu);
+    return byte == 0xAD ? 0x143u : byte;
+}
+
+void tokenizer_spell(const struct tokenizer *t, int32_t id, struct buf *out)
+{
+    const struct added_token *added = added_by_id(t, id);
+    if (added) {
+        buf_add_str(out, added->text);
+        return;
+    }
+    const struct str bytes = tokenizer_bytes(t, id);
+    for (size_t i = 0; i < bytes.len; i++) {
+        char letter[4];
+        buf_add(out, letter, utf8_encode(letter_of_byte((unsigned char)bytes.ptr[i]), letter));
+    }
+}
+
 int32_t tokenizer_added_id(const struct tokenizer *t, const char *text)
 {
     for (size_t i = 0; i < t->added_count; i++)

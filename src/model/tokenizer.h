@@ -36,6 +36,10 @@ MUST_CHECK enum status tokenizer_encode(const struct tokenizer *tokenizer, struc
 /* The bytes of one token (added tokens: their text); len 0 for ids that decode to nothing. */
 struct str tokenizer_bytes(const struct tokenizer *tokenizer, int32_t id);
 
+/* Appends a token as the vocabulary spells it: GPT-2 letters for bytes ("Ġ" for a space), an added
+ * token's own text; nothing for ids that decode to nothing. */
+void tokenizer_spell(const struct tokenizer *tokenizer, int32_t id, struct buf *out);
+
 /* The id of an added token by its text; -1 if there is none. */
 int32_t tokenizer_added_id(const struct tokenizer *tokenizer, const char *text);
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);

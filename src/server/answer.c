@@ -39,7 +39,7 @@ void call_refuse(struct call *call, const struct reason *why)
 void call_refuse_with(struct call *call, const struct reason *why, struct http_field extra)
 {
     const struct error_row *row = error_find(why->code);
-    struct http_field fields[6] = {
+    struct http_field fields[7] = {
         {"content-type", STR("application/json")},
         {"x-request-id", str_from(call->id)},
         {"x-should-retry", row->retryable ? STR("true") : STR("false")},
@@ -53,6 +53,8 @@ void call_refuse_with(struct call *call, const struct reason *why, struct http_f
         fields[n++] = (struct http_field){"retry-after", str_from(seconds)};
         fields[n++] = (struct http_field){"retry-after-ms", str_from(ms)};
     }
+    if (call->ignored)
+        fields[n++] = (struct http_field){"x-ignored-parameters", str_from(call->ignored)};
     if (extra.name)
         fields[n++] = extra;
     struct buf body;

@@ -1,6 +1,6 @@
 /* One request on its way through the service, from its head to its line in the access log.
  *
- * A call lives until its exchange is over and, if it started a chat, until the engine is done with
+ * A call lives until its exchange is over and, if it started a job, until the engine is done with
  * that too: the client may leave earlier. */
 #pragma once
 
@@ -19,7 +19,8 @@ struct call {
     char id[REQUEST_ID_MAX + 1];
     enum lang lang; /* of messages, by Accept-Language */
     struct log log; /* with the id */
-    struct chat *chat;
+    struct job *job;
+    const char *ignored; /* fields of the body that were, for x-ignored-parameters; NULL: none */
 
     /* For the access log. */
     const char *code; /* of the error that was answered; NULL: none */
@@ -31,8 +32,8 @@ struct call {
 /* The handler of the HTTP server: steps.c. */
 struct http_handler call_handler(struct service *service);
 
-/* The chat of a call is over. The call may be gone afterwards. */
-void call_chat_over(struct call *call);
+/* The job of a call is over. The call may be gone afterwards. */
+void call_job_over(struct call *call);
 
 /* Answers with JSON. */
 void call_respond(struct call *call, int status, struct str json);

@@ -1,226 +1,198 @@
 #include "server/chat.h"
+
+#include "api/chat_response.h"
+#include "server/chat_grammar.h"
 #include "server/request_id.h"
 
 #include <stdlib.h>
 
-enum {
-    JSON_NODES_MAX = 200000,
-    PING_SECONDS = 15,
-    SILENT_BEGIN_SECONDS = 5, /* a stream that has no token by then begins without one */
-};
-
-/* Everything is over: the worker, the engine, and the answer if there was anybody to answer. */
-static void chat_free(struct chat *chat)
+static enum status parse(struct job *job, const struct json *root, struct reason *why)
 {
-    struct call *call = chat->call;
-    for (int i = 0; i < PARAMS_N_MAX; i++) {
-        prompt_input_release(&chat->prompts[i]);
-        choice_release(&chat->choices[i]);
-        answer_parts_release(&chat->parts[i]);
-        answer_delta_release(&chat->deltas[i]);
-        token_list_release(&chat->answer_ids[i]);
-        logprob_list_release(&chat->logprobs[i]);
-    }
-    grammar_release(chat->grammar);
-    arena_release(&chat->arena);
-    buf_release(&chat->body);
-    free(chat);
-    call_chat_over(call);
+    job->chat = arena_alloc(&job->arena, sizeof *job->chat);
+    if (!job->chat)
+        return reason_no_memory(why, sizeof *job->chat);
+    enum status status = job_note_unknown(job, root, chat_tables, why);
+    if (status == STATUS_OK)
+        status = chat_request_parse(root, &job->arena, job->chat, why);
+    if (status != STATUS_OK)
+        return status;
+    job->params = &job->chat->params;
+    job->model = job->params->model;
+    job->prompt_count = 1;
+    job->answer_count = (uint32_t)job->params->n;
+    return STATUS_OK;
 }
 
-static void chat_complete(struct chat *chat)
+static enum status prepare_grammar(struct job *job, struct reason *why)
 {
-    if (chat->call->exchange) {
-        if (chat->failed)
-            chat_write_failure(chat);
-        else if (chat->request.params.stream)
-            chat_write_end(chat);
-        else
-            chat_write_whole(chat);
-    }
-    chat_free(chat);
-}
-
-static enum status parse(struct chat *chat, struct reason *why)
-{
-    const struct json_limits limits = {.max_nodes = JSON_NODES_MAX};
-    struct json *root;
-    if (chat->body.len == 0) {
-        reason_set(why, "invalid_json", "The request body is empty.", "请求体为空。");
-        reason_hint(why, "Send a JSON object with model and messages, and its Content-Length.",
-                    "请发送含有 model 和 messages 的 JSON 对象，并带上 Content-Length。");
-        return STATUS_INVALID;
-    }
     const enum status status =
-        json_parse(chat->body.data, chat->body.len, limits, &chat->arena, &root, why);
-    return status == STATUS_OK ? chat_request_parse(root, &chat->arena, &chat->request, why)
-                               : status;
+        chat_grammar_make(job->chat, job->service->model, &job->grammar, why);
+    return !status && job->grammar ? engine_prepare_grammars(job->service->engine, why) : status;
 }
 
-static enum status check(struct chat *chat, struct reason *why)
+static enum status prepare_prompts(struct job *job, struct reason *why)
 {
-    enum status status = parse(chat, why);
-    const struct str model = chat->request.params.model;
+    struct prompt_input *prompts[PARAMS_N_MAX];
+    for (uint32_t i = 0; i < job->answer_count; i++)
+        prompts[i] = &job->answers[i].prompt;
+    return chat_make_prompts(job, prompts, job->answer_count, why);
+}
+
+/* For return_token_ids, before the engine takes the prompt. */
+static enum status keep_prompt_ids(struct job *job, struct reason *why)
+{
+    return job->params->return_token_ids ? job_keep_prompt_ids(job, &job->answers[0], why)
+                                         : STATUS_OK;
+}
+
+static enum status prepare(struct job *job, struct reason *why)
+{
+    enum status status = job_prepare_params(job, why);
     if (status == STATUS_OK)
-        snprintf(chat->call->model, sizeof chat->call->model, "%.*s", STR_ARG(model));
-    if (status == STATUS_OK && !call_has_model(chat->call, model))
-        status = call_model_not_found(chat->call, model, why);
+        status = prepare_grammar(job, why);
     if (status == STATUS_OK)
-        status = call_check_ready(chat->call, why);
-    return status;
+        status = job_make_answers(job, why);
+    if (status == STATUS_OK)
+        status = prepare_prompts(job, why);
+    return status ? status : keep_prompt_ids(job, why);
 }
 
-static void cancel_all(struct chat *chat)
+static struct thinking thinking_of(const struct job *job, const struct token_list *prompt)
 {
-    for (int64_t i = 0; i < chat->request.params.n; i++)
-        if (chat->choices[i].sequence && !chat->choices[i].finished)
-            sequence_cancel(chat->choices[i].sequence);
-}
-
-void chat_fail(struct chat *chat, const struct reason *why)
-{
-    if (chat->failed)
-        return;
-    chat->failed = true;
-    chat->failure = *why;
-    atomic_store(&chat->cancelled, true);
-    if (chat->state == CHAT_RUNNING)
-        cancel_all(chat);
-}
-
-static void after_work(uv_work_t *work, int cancelled)
-{
-    struct chat *chat = work->data;
-    chat->state = CHAT_RUNNING;
-    struct reason why;
-    if (!cancelled && chat->prepared != STATUS_OK)
-        chat_fail(chat, &chat->why);
-    else if (call_check_ready(chat->call, &why) != STATUS_OK)
-        chat_fail(chat, &why);
-    if (!cancelled && !chat->failed && chat->call->exchange)
-        chat_submit(chat);
-    if (chat->unfinished == 0)
-        chat_complete(chat);
-}
-
-static void do_work(uv_work_t *work)
-{
-    chat_prepare(work->data);
-}
-
-static void begin(struct chat *chat)
-{
-    struct service *service = chat->service;
-    const struct chat_request *request = &chat->request;
-    request_id_make("chatcmpl-", chat->id, sizeof chat->id);
-    chat->head = (struct chat_head){
-        .id = chat->id,
-        .model = request->params.model,
-        .created = clock_wall_ms(&clock_system) / 1000,
-        .usage_chunk = request->params.stream && request->params.include_usage,
+    const struct model *model = job->service->model;
+    const int64_t budget = job->chat->thinking_budget;
+    const bool calls = job->chat->tools && !job->grammar;
+    struct thinking thinking = {
+        .begun = chat_grammar_after(model, prompt) >= 0,
+        .open = tokenizer_added_id(model->tokenizer, "<think>"),
+        .close = tokenizer_added_id(model->tokenizer, "</think>"),
+        .call = calls ? tokenizer_added_id(model->tokenizer, "<tool_call>") : -1,
+        .limited = budget >= 0,
+        .budget = budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX,
     };
-    for (uint32_t i = 0; i < PARAMS_N_MAX; i++) {
-        choice_init(&chat->choices[i], chat, &service->inbox, i, request->params.return_token_ids,
-                    CHAT_TEXT_MAX);
-        chat->choices[i].logprob_row =
-            request->params.logprobs ? 1 + (uint32_t)request->params.top_logprobs : 0;
-        answer_delta_init(&chat->deltas[i], CHAT_TEXT_MAX);
-    }
-    chat->work.data = chat;
-    uv_queue_work(&service->loop, &chat->work, do_work,
-                  after_work); /* fails only without do_work */
+    thinking.possible = job_reasons(job) && thinking.open >= 0 && thinking.close >= 0;
+    return thinking;
 }
+
+static void begin_parts(const struct job *job, struct answer *answer, bool reasoning_begun)
+{
+    const struct answer_form form = {
+        .reasons = job_reasons(job),
+        .reasoning_begun = reasoning_begun,
+        .calls = job->chat->tools,
+        .calls_end_reasoning = !job->grammar, /* which begins behind the reasoning */
+        .calls_come_first = job->grammar,
+        .one_call = job->chat->one_call,
+        .stream = job->params->stream,
+    };
+    answer_parts_init(&answer->parts, form, JOB_TEXT_MAX);
+}
+
+/* One call is enough: what would come behind it need not be generated. */
+static enum status add_call_end(struct job *job, struct engine_request *request, struct reason *why)
+{
+    const int32_t close = tokenizer_added_id(job->service->model->tokenizer, "</tool_call>");
+    if (!job->chat->tools || !job->chat->one_call || job->grammar || close < 0)
+        return STATUS_OK;
+    int32_t *ids = arena_array(&job->arena, request->stop_id_count + 1, sizeof *ids);
+    if (!ids)
+        return reason_no_memory(why, JOB_ARENA_BYTES);
+    for (size_t i = 0; i < request->stop_id_count; i++)
+        ids[i] = request->stop_ids[i];
+    ids[request->stop_id_count++] = close;
+    request->stop_ids = ids;
+    return STATUS_OK;
+}
+
+static enum status shape(struct job *job, struct answer *answer, struct engine_request *request,
+                         struct reason *why)
+{
+    request->thinking = thinking_of(job, &request->prompt.tokens);
+    request->grammar_after = chat_grammar_after(job->service->model, &request->prompt.tokens);
+    begin_parts(job, answer, request->thinking.begun);
+    return add_call_end(job, request, why);
+}
+
+static void take(struct job *job, struct answer *answer, const struct news *news)
+{
+    (void)job;
+    struct answer_delta *delta = &answer->delta;
+    answer_parts_push(&answer->parts, buf_str(&news->text), delta);
+    if (news->finish != FINISH_NONE)
+        answer_parts_finish(&answer->parts, news->finish == FINISH_LENGTH, delta);
+    for (size_t i = 0; i < delta->call_count; i++) {
+        struct answer_call *call = &delta->calls[i];
+        if (call->begins && !call->id[0])
+            request_id_make("call_", call->id, sizeof call->id);
+    }
+}
+
+/* As OpenAI has it, a call that was named by tool_choice ends with "stop". */
+static struct answer_end end_of(const struct job *job, const struct answer *answer)
+{
+    const bool named = job->chat->forced_tool.len > 0;
+    const bool calls = answer->parts.calls > 0 && !named;
+    const char *name = answer->finish == FINISH_LENGTH ? "length" : calls ? "tool_calls" : "stop";
+    return job_end_of(job, answer, name);
+}
+
+static void write_begin(struct job *job, struct buf *out)
+{
+    for (uint32_t i = 0; i < job->answer_count; i++)
+        chat_chunk_role(out, &job->head, i, job->answers[i].prompt_ids);
+}
+
+static void write_news(struct job *job, struct answer *answer, const struct news *news,
+                       struct buf *out)
+{
+    const uint32_t index = answer->choice.index;
+    const struct answer_ids ids = {answer->choice.wants_ids ? news->ids.ids : NULL,
+                                   news->ids.count};
+    struct logprob_reader reader;
+    const struct answer_logprobs logprobs = job_logprobs(job, answer, &news->logprobs, &reader);
+    if (!answer_delta_is_empty(&answer->delta) || (ids.ids && ids.count > 0) || logprobs.count > 0)
+        chat_chunk_delta(out, &job->head, index, &answer->delta, ids, logprobs);
+    const struct answer_end end = end_of(job, answer);
+    if (news->finish != FINISH_NONE)
+        chat_chunk_finish(out, &job->head, index, &end);
+}
+
+static void write_usage(struct job *job, const struct answer_usage *usage, struct buf *out)
+{
+    chat_chunk_usage(out, &job->head, usage);
+}
+
+static void write_whole(struct job *job, const struct answer_usage *usage, struct buf *out)
+{
+    struct chat_answer answers[PARAMS_N_MAX];
+    struct logprob_reader readers[PARAMS_N_MAX];
+    for (uint32_t i = 0; i < job->answer_count; i++) {
+        const struct answer *answer = &job->answers[i];
+        answers[i] = (struct chat_answer){
+            .parts = &answer->delta,
+            .reasons = job_reasons(job),
+            .end = end_of(job, answer),
+            .ids = {job->params->return_token_ids ? answer->ids.ids : NULL, answer->ids.count},
+            .logprobs = job_logprobs(job, answer, &answer->logprobs, &readers[i]),
+        };
+    }
+    chat_response_write(out, &job->head, answers, job->answer_count, job->answers[0].prompt_ids,
+                        usage);
+}
+
+static const struct job_kind chat_kind = {
+    .id_prefix = "chatcmpl-",
+    .parse = parse,
+    .prepare = prepare,
+    .shape = shape,
+    .take = take,
+    .write_begin = write_begin,
+    .write_news = write_news,
+    .write_usage = write_usage,
+    .write_whole = write_whole,
+};
 
 void chat_answer(struct call *call)
 {
-    struct reason why;
-    struct chat *chat = calloc(1, sizeof *chat);
-    if (!chat) {
-        (void)reason_no_memory(&why, sizeof *chat);
-        call_refuse(call, &why);
-        return;
-    }
-    call->chat = chat;
-    chat->call = call;
-    chat->service = call->service;
-    chat->begun_ns = chat->written_ns = (int64_t)uv_hrtime();
-    chat->body = call->exchange->body;
-    buf_init(&call->exchange->body, 0);
-    arena_init(&chat->arena, CHAT_ARENA_BYTES);
-    if (check(chat, &why) == STATUS_OK) {
-        begin(chat);
-        return;
-    }
-    chat_fail(chat, &why);
-    chat_complete(chat);
-}
-
-void chat_client_gone(struct chat *chat)
-{
-    atomic_store(&chat->cancelled, true);
-    if (chat->state == CHAT_PREPARING)
-        uv_cancel((uv_req_t *)&chat->work);
-    else
-        cancel_all(chat);
-}
-
-static void note_finish(struct chat *chat, struct choice *choice, const struct news *news)
-{
-    choice->finished = true;
-    chat->unfinished--;
-    chat->finishes[choice->index] = news->finish;
-    sequence_release(choice->sequence);
-    choice->sequence = NULL;
-    struct reason why = news->why;
-    if (news->finish == FINISH_CANCELLED)
-        reason_set(&why, "draining", "The service is shutting down.", "服务正在关闭。");
-    if (news->finish == FINISH_FAILED || news->finish == FINISH_CANCELLED)
-        chat_fail(chat, &why);
-}
-
-void chat_take_news(struct choice *choice, struct news *news)
-{
-    struct chat *chat = choice->chat;
-    struct call *call = chat->call;
-    chat->output_tokens[choice->index] = news->output_tokens;
-    chat->reasoning_tokens[choice->index] = news->reasoning_tokens;
-    if (choice->index == 0)
-        chat->cached_tokens = news->cached_tokens;
-    call->output_tokens = 0;
-    for (int64_t i = 0; i < chat->request.params.n; i++)
-        call->output_tokens += chat->output_tokens[i];
-    if (!call->first_token_ns)
-        call->first_token_ns = news->first_ns;
-    struct reason why;
-    if (news->failed || news->text.failed) {
-        (void)reason_no_memory(&why, CHAT_TEXT_MAX);
-        chat_fail(chat, &why);
-    }
-    if (news->finish != FINISH_NONE)
-        note_finish(chat, choice, news);
-    if (call->exchange && !chat->failed)
-        chat_write_news(chat, choice, news);
-    if (chat->unfinished == 0)
-        chat_complete(chat);
-}
-
-void chat_tick(struct chat *chat, int64_t now_ns)
-{
-    const int64_t ms = (now_ns - chat->begun_ns) / 1000000;
-    const int64_t limit = chat->call->settings->server.request_timeout_ms;
-    if (ms > limit) {
-        struct reason why;
-        reason_set(&why, "request_deadline", "The answer did not become complete within %lld s.",
-                   "应答未能在 %lld 秒内完成。", (long long)limit / 1000);
-        reason_hint(&why, "Ask for fewer tokens, or raise server.request_timeout.",
-                    "请减少要求的 token 数，或调大 server.request_timeout。");
-        chat_fail(chat, &why);
-        return;
-    }
-    if (!chat->request.params.stream || chat->failed || !chat->call->exchange ||
-        chat->state != CHAT_RUNNING)
-        return;
-    const int64_t silent_s = (now_ns - chat->written_ns) / 1000000000;
-    if (silent_s >= (chat->begun ? PING_SECONDS : SILENT_BEGIN_SECONDS))
-        chat_write_ping(chat);
+    job_begin(call, &chat_kind);
 }

@@ -1,6 +1,6 @@
 #include "server/chat_grammar.h"
 
-#include "api/chat_format.h"
+#include "api/response_format.h"
 #include "engine/json_schema.h"
 
 #include <stdio.h>
@@ -40,10 +40,10 @@ static const struct json *answer_schema(const struct chat_request *request, stru
 {
     nodes[0] = (struct json){.key = STR("type"), .type = JSON_STRING, .text = STR("object")};
     nodes[1] = (struct json){.type = JSON_OBJECT, .first = &nodes[0], .count = 1};
-    switch (request->format) {
-    case CHAT_FORMAT_TEXT: break;
-    case CHAT_FORMAT_JSON_OBJECT: return &nodes[1];
-    case CHAT_FORMAT_JSON_SCHEMA: return request->schema;
+    switch (request->params.format) {
+    case FORMAT_TEXT: break;
+    case FORMAT_JSON_OBJECT: return &nodes[1];
+    case FORMAT_JSON_SCHEMA: return request->params.schema;
     }
     return NULL;
 }
@@ -58,7 +58,7 @@ static enum status make_calls(const struct chat_request *request, const struct m
         .count = list->count,
         .most_calls = request->one_call ? 1 : GRAMMAR_CALLS_MAX,
         .answer = request->forced_call ? NULL : answer_schema(request, nodes),
-        .answer_path = CHAT_SCHEMA_PATH,
+        .answer_path = RESPONSE_SCHEMA_PATH,
         .open = tokenizer_added_id(model->tokenizer, "<tool_call>"),
         .close = tokenizer_added_id(model->tokenizer, "</tool_call>"),
     };
@@ -84,19 +84,25 @@ static enum status make_with_tools(const struct chat_request *request, const str
     return status;
 }
 
+enum status response_grammar_make(const struct generation_params *params, struct grammar **out,
+                                  struct reason *why)
+{
+    *out = NULL;
+    switch (params->format) {
+    case FORMAT_JSON_OBJECT: return grammar_any_object(out, why);
+    case FORMAT_JSON_SCHEMA:
+        return json_schema_compile(params->schema, RESPONSE_SCHEMA_PATH, out, why);
+    default: return STATUS_OK;
+    }
+}
+
 enum status chat_grammar_make(const struct chat_request *request, const struct model *model,
                               struct grammar **out, struct reason *why)
 {
+    const bool form = request->forced_call || request->params.format != FORMAT_TEXT;
     *out = NULL;
-    if (request->tools && (request->forced_call || request->format != CHAT_FORMAT_TEXT))
-        return make_with_tools(request, model, out, why);
-    switch (request->format) {
-    case CHAT_FORMAT_TEXT: break;
-    case CHAT_FORMAT_JSON_OBJECT: return grammar_any_object(out, why);
-    case CHAT_FORMAT_JSON_SCHEMA:
-        return json_schema_compile(request->schema, CHAT_SCHEMA_PATH, out, why);
-    }
-    return STATUS_OK;
+    return request->tools && form ? make_with_tools(request, model, out, why)
+                                  : response_grammar_make(&request->params, out, why);
 }
 
 int32_t chat_grammar_after(const struct model *model, const struct token_list *prompt)

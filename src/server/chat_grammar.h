@@ -5,6 +5,10 @@
 #include "engine/grammar.h"
 #include "engine/model.h"
 
+/* The form that response_format gives. As below. */
+MUST_CHECK enum status response_grammar_make(const struct generation_params *params,
+                                             struct grammar **out, struct reason *why);
+
 /* *out is NULL if the answer is free. On a thread that may wait. Codes: invalid_schema,
  * invalid_value (too many tools to choose from), memory_full. */
 MUST_CHECK enum status chat_grammar_make(const struct chat_request *request,

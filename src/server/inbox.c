@@ -32,10 +32,10 @@ void news_release(struct news *news)
     logprob_list_release(&news->logprobs);
 }
 
-void choice_init(struct choice *choice, struct chat *chat, struct inbox *inbox, uint32_t index,
+void choice_init(struct choice *choice, struct job *job, struct inbox *inbox, uint32_t index,
                  bool wants_ids, size_t text_max)
 {
-    *choice = (struct choice){.chat = chat, .inbox = inbox, .index = index, .wants_ids = wants_ids};
+    *choice = (struct choice){.job = job, .inbox = inbox, .index = index, .wants_ids = wants_ids};
     news_init(&choice->news, text_max);
 }
 
@@ -69,6 +69,8 @@ static void add_event(struct choice *choice, const struct engine_event *event)
     news->cached_tokens = event->cached_tokens;
     news->reasoning_tokens = event->reasoning_tokens;
     news->finish = event->finish;
+    news->stop_string = event->stop_string;
+    news->stop_id = event->stop_id;
     if (event->finish == FINISH_FAILED)
         news->why = *event->why;
 }

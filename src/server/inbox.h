@@ -1,4 +1,4 @@
-/* From the scheduler's thread to the loop's: what the choices of all chats have to tell.
+/* From the scheduler's thread to the loop's: what the choices of all jobs have to tell.
  *
  * A choice collects its news under the inbox' lock until the loop takes them; several tokens may
  * come as one. No memory is taken per token. */
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <uv.h>
 
-struct chat;
+struct job;
 
 /* What a sequence told since the loop last looked. */
 struct news {
@@ -18,13 +18,14 @@ struct news {
     struct logprob_list logprobs; /* rows of the choice's length, one for each id */
     bool failed;                  /* no memory for ids or rows */
     enum finish_reason finish;
-    struct reason why; /* FINISH_FAILED */
+    struct reason why;            /* FINISH_FAILED */
+    int32_t stop_string, stop_id; /* FINISH_STOP, see engine.h */
     uint32_t prompt_tokens, output_tokens, cached_tokens, reasoning_tokens;
     int64_t first_ns, last_ns; /* of this text: libuv's clock */
 };
 
 struct choice {
-    struct chat *chat;
+    struct job *job;
     struct inbox *inbox;
     uint32_t index;
     struct sequence *sequence;
@@ -51,7 +52,7 @@ void inbox_init(struct inbox *inbox, uv_loop_t *loop, void (*on_ready)(void *arg
 void inbox_release(struct inbox *inbox);
 
 /* text_max: bytes of news that may wait. */
-void choice_init(struct choice *choice, struct chat *chat, struct inbox *inbox, uint32_t index,
+void choice_init(struct choice *choice, struct job *job, struct inbox *inbox, uint32_t index,
                  bool wants_ids, size_t text_max);
 /* Its sequence must be over and released. */
 void choice_release(struct choice *choice);

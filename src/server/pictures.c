@@ -33,12 +33,33 @@ static enum status load_image(struct loader *loader, const struct chat_image *so
     return status;
 }
 
+/* A request may ask for less than the usual most, not for more. */
+static struct pixel_sizes budget_of(const struct chat_image *source,
+                                    const struct picture_limits *limits)
+{
+    const struct pixel_sizes own = limits->model->config.image, set = limits->budget;
+    const uint64_t most = set.max_pixels ? set.max_pixels : own.max_pixels;
+    struct pixel_sizes budget = {
+        .min_pixels = set.min_pixels ? set.min_pixels : own.min_pixels,
+        .max_pixels = most,
+    };
+    if (source->max_pixels > 0 && (uint64_t)source->max_pixels < most)
+        budget.max_pixels = (uint64_t)source->max_pixels;
+    if (source->low && budget.max_pixels > CHAT_LOW_PIXELS)
+        budget.max_pixels = CHAT_LOW_PIXELS;
+    if (source->min_pixels > 0)
+        budget.min_pixels = (uint64_t)source->min_pixels;
+    if (budget.min_pixels > budget.max_pixels)
+        budget.min_pixels = budget.max_pixels;
+    return budget;
+}
+
 static enum status load_images(struct loader *loader, const struct chat_request *request,
                                struct pictures *out, struct reason *why)
 {
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < request->image_count && status == STATUS_OK; i++) {
-        out->images[i].budget = loader->limits->budget;
+        out->images[i].budget = budget_of(&request->images[i], loader->limits);
         status = load_image(loader, &request->images[i], &out->images[i].image, why);
     }
     return status;

@@ -2,8 +2,10 @@
 
 #include "api/route_hint.h"
 #include "server/chat.h"
+#include "server/completion.h"
 #include "server/health.h"
 #include "server/models.h"
+#include "server/tokenize.h"
 
 #include <stdio.h>
 
@@ -13,6 +15,9 @@ const struct route routes[] = {
     {"/v1/models", "GET", ACCESS_KEY, models_answer_list},
     {"/v1/models/{id}", "GET", ACCESS_KEY, models_answer_one},
     {"/v1/chat/completions", "POST", ACCESS_KEY, chat_answer},
+    {"/v1/completions", "POST", ACCESS_KEY, completion_answer},
+    {"/tokenize", "POST", ACCESS_KEY, tokenize_answer},
+    {"/detokenize", "POST", ACCESS_KEY, detokenize_answer},
     {0},
 };
 

@@ -1,7 +1,7 @@
 #include "server/service.h"
 
 #include "server/call.h"
-#include "server/chat.h"
+#include "server/job.h"
 #include "server/loading.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static void on_inbox(void *arg)
     news_init(&news, SIZE_MAX / 2);
     struct choice *choice;
     while ((choice = inbox_take(&service->inbox, &news)))
-        chat_take_news(choice, &news);
+        job_take_news(choice, &news);
     news_release(&news);
 }
 
@@ -77,8 +77,8 @@ static void end_drain(struct service *service, int64_t now_ns)
     reason_set(&why, "draining", "The service is shutting down, and the answer took too long.",
                "服务正在关闭，而应答未能及时完成。");
     for (struct call *call = service->calls; call; call = call->next)
-        if (call->chat)
-            chat_fail(call->chat, &why);
+        if (call->job)
+            job_fail(call->job, &why);
     if (now_ns - service->drain_end_ns > (int64_t)CUT_GRACE_MS * 1000000)
         stop(service);
 }
@@ -117,10 +117,27 @@ static void on_tick(uv_timer_t *timer)
         service->hooks.on_progress(service->hooks.arg, atomic_load(&service->loading->done_bytes),
                                    atomic_load(&service->loading->total_bytes));
     for (struct call *call = service->calls; call; call = call->next)
-        if (call->chat)
-            chat_tick(call->chat, now);
+        if (call->job)
+            job_tick(call->job, now);
     if (service->state == SERVICE_DRAINING || service->state == SERVICE_FAILED)
         tick_draining(service, now);
+}
+
+/* system_fingerprint: version, kernels, and how the weights were loaded (FNV-1a). */
+static void make_fingerprint(struct service *service)
+{
+    const struct settings *set = service->settings;
+    struct engine_figures figures;
+    engine_figures_read(service->engine, &figures);
+    char text[1024];
+    const int len = snprintf(text, sizeof text, "%s %s %s %d %d %d", QVL_VERSION,
+                             service->model_path, figures.kernels, (int)set->model.quantize,
+                             (int)set->model.kv_type, set->model.exact);
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < len && i < (int)sizeof text - 1; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+    snprintf(service->fingerprint, sizeof service->fingerprint, "fp_%010llx",
+             (unsigned long long)(hash & 0xffffffffffu));
 }
 
 static void on_loaded(struct service *service, enum status status, const struct reason *why)
@@ -132,6 +149,7 @@ static void on_loaded(struct service *service, enum status status, const struct 
         stop(service);
         return;
     }
+    make_fingerprint(service);
     service->state = SERVICE_READY;
     if (service->hooks.on_ready)
         service->hooks.on_ready(service->hooks.arg, service);

@@ -39,8 +39,9 @@ struct service {
     struct reason failure;   /* FAILED: why */
     struct model *model;
     struct engine *engine;
-    const char *name; /* of the model */
-    int64_t loaded_s; /* when: seconds since 1970 */
+    const char *name;     /* of the model */
+    int64_t loaded_s;     /* when: seconds since 1970 */
+    char fingerprint[16]; /* of what makes equal requests give equal answers */
 
     struct inbox inbox;
     struct call *calls; /* all that are not over */

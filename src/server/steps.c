@@ -2,7 +2,7 @@
  *
  * What the head alone decides is refused before the body is read. */
 #include "server/call.h"
-#include "server/chat.h"
+#include "server/job.h"
 #include "server/language.h"
 #include "server/request_id.h"
 
@@ -61,9 +61,9 @@ static void call_free(struct call *call)
     free(call);
 }
 
-void call_chat_over(struct call *call)
+void call_job_over(struct call *call)
 {
-    call->chat = NULL;
+    call->job = NULL;
     if (!call->exchange)
         call_free(call);
 }
@@ -206,8 +206,8 @@ static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
         return;
     log_access(call, x, cut);
     call->exchange = NULL;
-    if (call->chat)
-        chat_client_gone(call->chat);
+    if (call->job)
+        job_client_gone(call->job);
     else
         call_free(call);
 }

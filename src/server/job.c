@@ -1,0 +1,282 @@
+#include "server/job.h"
+
+#include "server/request_id.h"
+
+#include <stdlib.h>
+
+enum {
+    JSON_NODES_MAX = 400000,
+    PARSE_HERE_BYTES = 64 << 10, /* larger bodies are parsed on a worker */
+    PING_SECONDS = 15,
+    SILENT_BEGIN_SECONDS = 5, /* a stream that has no token by then begins without one */
+};
+
+static void release_answers(struct job *job)
+{
+    for (uint32_t i = 0; job->answers && i < job->answer_count; i++) {
+        struct answer *answer = &job->answers[i];
+        prompt_input_release(&answer->prompt);
+        choice_release(&answer->choice);
+        answer_parts_release(&answer->parts);
+        answer_delta_release(&answer->delta);
+        token_list_release(&answer->ids);
+        logprob_list_release(&answer->logprobs);
+    }
+    free(job->answers);
+}
+
+/* Everything is over: the worker, the engine, and the answer if there was anybody to answer. */
+static void job_free(struct job *job)
+{
+    struct call *call = job->call;
+    release_answers(job);
+    grammar_release(job->grammar);
+    bad_words_release(&job->bad_words);
+    buf_release(&job->output);
+    arena_release(&job->arena);
+    buf_release(&job->body);
+    free(job);
+    call_job_over(call);
+}
+
+static void job_complete(struct job *job)
+{
+    if (job->call->exchange) {
+        if (job->failed)
+            job_write_failure(job);
+        else if (job_streams(job))
+            job_write_end(job);
+        else
+            job_write_whole(job);
+    }
+    job_free(job);
+}
+
+static enum status parse_json(struct job *job, struct json **root, struct reason *why)
+{
+    const struct json_limits limits = {.max_nodes = JSON_NODES_MAX};
+    if (job->body.len == 0) {
+        reason_set(why, "invalid_json", "The request body is empty.", "请求体为空。");
+        reason_hint(why, "Send a JSON object, and its Content-Length.",
+                    "请发送 JSON 对象，并带上 Content-Length。");
+        return STATUS_INVALID;
+    }
+    return json_parse(job->body.data, job->body.len, limits, &job->arena, root, why);
+}
+
+static enum status parse(struct job *job, struct reason *why)
+{
+    struct json *root;
+    enum status status = parse_json(job, &root, why);
+    if (status == STATUS_OK)
+        status = job->kind->parse(job, root, why);
+    if (status == STATUS_OK && job->model.len > 0 && !call_has_model(job->call, job->model))
+        status = call_model_not_found(job->call, job->model, why);
+    return status;
+}
+
+static void cancel_all(struct job *job)
+{
+    for (uint32_t i = 0; job->answers && i < job->answer_count; i++) {
+        const struct choice *choice = &job->answers[i].choice;
+        if (choice->sequence && !choice->finished)
+            sequence_cancel(choice->sequence);
+    }
+}
+
+void job_fail(struct job *job, const struct reason *why)
+{
+    if (job->failed)
+        return;
+    job->failed = true;
+    job->failure = *why;
+    atomic_store(&job->cancelled, true);
+    if (job->state == JOB_RUNNING)
+        cancel_all(job);
+}
+
+/* The worker is done with a step. False: the job ends with it. */
+static bool take_step(struct job *job, bool cancelled)
+{
+    struct reason why;
+    if (!cancelled && job->worked != STATUS_OK)
+        job_fail(job, &job->why);
+    else if (call_check_ready(job->call, &why) != STATUS_OK)
+        job_fail(job, &why);
+    return !cancelled && !job->failed && job->call->exchange;
+}
+
+static void after_prepare(uv_work_t *work, int cancelled)
+{
+    struct job *job = work->data;
+    job->state = JOB_RUNNING;
+    if (take_step(job, cancelled) && job->answer_count > 0)
+        job_submit(job);
+    if (job->unfinished == 0)
+        job_complete(job);
+}
+
+static void do_prepare(uv_work_t *work)
+{
+    struct job *job = work->data;
+    job->worked = job->kind->prepare(job, &job->why);
+}
+
+static void prepare(struct job *job)
+{
+    job->state = JOB_PREPARING;
+    uv_queue_work(&job->service->loop, &job->work, do_prepare,
+                  after_prepare); /* fails only without do_prepare */
+}
+
+static void note_request(struct job *job)
+{
+    job->call->ignored = job->ignored;
+    snprintf(job->call->model, sizeof job->call->model, "%.*s", STR_ARG(job->model));
+    if (job->kind->id_prefix)
+        request_id_make(job->kind->id_prefix, job->id, sizeof job->id);
+    job->head = (struct answer_head){
+        .id = job->id,
+        .model = job->model,
+        .created = clock_wall_ms(&clock_system) / 1000,
+        .fingerprint = job->service->fingerprint,
+        .usage_chunk = job_streams(job) && job->params->include_usage,
+    };
+}
+
+static void after_parse(uv_work_t *work, int cancelled)
+{
+    struct job *job = work->data;
+    if (!cancelled)
+        note_request(job);
+    if (take_step(job, cancelled))
+        prepare(job);
+    else
+        job_complete(job);
+}
+
+static void do_parse(uv_work_t *work)
+{
+    struct job *job = work->data;
+    job->worked = parse(job, &job->why);
+}
+
+void job_begin(struct call *call, const struct job_kind *kind)
+{
+    struct reason why;
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        (void)reason_no_memory(&why, sizeof *job);
+        call_refuse(call, &why);
+        return;
+    }
+    call->job = job;
+    job->call = call;
+    job->service = call->service;
+    job->kind = kind;
+    job->begun_ns = job->written_ns = (int64_t)uv_hrtime();
+    job->body = call->exchange->body;
+    buf_init(&call->exchange->body, 0);
+    buf_init(&job->output, JOB_OUTPUT_MAX);
+    arena_init(&job->arena, JOB_ARENA_BYTES);
+    job->work.data = job;
+    if (job->body.len > PARSE_HERE_BYTES) {
+        uv_queue_work(&job->service->loop, &job->work, do_parse, after_parse);
+        return;
+    }
+    do_parse(&job->work);
+    after_parse(&job->work, 0);
+}
+
+void job_client_gone(struct job *job)
+{
+    atomic_store(&job->cancelled, true);
+    if (job->state != JOB_RUNNING)
+        uv_cancel((uv_req_t *)&job->work);
+    else
+        cancel_all(job);
+}
+
+enum status job_make_answers(struct job *job, struct reason *why)
+{
+    const struct generation_params *params = job->params;
+    job->answers = calloc(job->answer_count, sizeof *job->answers);
+    if (!job->answers)
+        return reason_no_memory(why, job->answer_count * sizeof *job->answers);
+    for (uint32_t i = 0; i < job->answer_count; i++) {
+        struct answer *answer = &job->answers[i];
+        choice_init(&answer->choice, job, &job->service->inbox, i, params->return_token_ids,
+                    JOB_TEXT_MAX);
+        if (params->logprobs)
+            answer->choice.logprob_row = 1 + (uint32_t)params->top_logprobs;
+        answer_delta_init(&answer->delta, JOB_TEXT_MAX);
+        answer->stop_string = answer->stop_id = -1;
+    }
+    return STATUS_OK;
+}
+
+static void note_finish(struct job *job, struct answer *answer, const struct news *news)
+{
+    struct choice *choice = &answer->choice;
+    choice->finished = true;
+    job->unfinished--;
+    answer->finish = news->finish;
+    answer->stop_string = news->stop_string;
+    answer->stop_id = news->stop_id;
+    sequence_release(choice->sequence);
+    choice->sequence = NULL;
+    struct reason why = news->why;
+    if (news->finish == FINISH_CANCELLED)
+        reason_set(&why, "draining", "The service is shutting down.", "服务正在关闭。");
+    if (news->finish == FINISH_FAILED || news->finish == FINISH_CANCELLED)
+        job_fail(job, &why);
+}
+
+static void note_figures(struct job *job, struct answer *answer, const struct news *news)
+{
+    struct call *call = job->call;
+    call->output_tokens += news->output_tokens - answer->output_tokens;
+    answer->output_tokens = news->output_tokens;
+    answer->reasoning_tokens = news->reasoning_tokens;
+    answer->cached_tokens = news->cached_tokens;
+    if (!call->first_token_ns)
+        call->first_token_ns = news->first_ns;
+}
+
+void job_take_news(struct choice *choice, struct news *news)
+{
+    struct job *job = choice->job;
+    struct answer *answer = &job->answers[choice->index];
+    note_figures(job, answer, news);
+    struct reason why;
+    if (news->failed || news->text.failed) {
+        (void)reason_no_memory(&why, JOB_TEXT_MAX);
+        job_fail(job, &why);
+    }
+    if (news->finish != FINISH_NONE)
+        note_finish(job, answer, news);
+    if (job->call->exchange && !job->failed)
+        job_write_news(job, answer, news);
+    if (job->unfinished == 0)
+        job_complete(job);
+}
+
+void job_tick(struct job *job, int64_t now_ns)
+{
+    const int64_t ms = (now_ns - job->begun_ns) / 1000000;
+    const int64_t limit = job->call->settings->server.request_timeout_ms;
+    if (ms > limit) {
+        struct reason why;
+        reason_set(&why, "request_deadline", "The answer did not become complete within %lld s.",
+                   "应答未能在 %lld 秒内完成。", (long long)limit / 1000);
+        reason_hint(&why, "Ask for fewer tokens, or raise server.request_timeout.",
+                    "请减少要求的 token 数，或调大 server.request_timeout。");
+        job_fail(job, &why);
+        return;
+    }
+    if (job->state != JOB_RUNNING || !job_streams(job) || job->failed || !job->call->exchange)
+        return;
+    const int64_t silent_s = (now_ns - job->written_ns) / 1000000000;
+    if (silent_s >= (job->begun ? PING_SECONDS : SILENT_BEGIN_SECONDS))
+        job_write_ping(job);
+}
