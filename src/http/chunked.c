@@ -43,10 +43,43 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* What may follow the size: nothing, or ";" and visible text. */
+/* Takes `name` or `name=value` or `name="quoted"` off the front of an extension. */
+static bool take_extension(struct str *text)
+{
+    size_t at = 0;
+    while (at < text->len && http_is_token_char(text->ptr[at]))
+        at++;
+    bool good = at > 0;
+    if (good && at < text->len && text->ptr[at] == '=') {
+        const size_t begin = ++at;
+        if (at < text->len && text->ptr[at] == '"') {
+            for (at++; at < text->len && text->ptr[at] != '"'; at++)
+                at += text->ptr[at] == '\\' && at + 1 < text->len;
+            at++; /* beyond the text if the quote is not closed */
+        } else {
+            while (at < text->len && http_is_token_char(text->ptr[at]))
+                at++;
+        }
+        good = at > begin && at <= text->len;
+    }
+    *text = str_slice(*text, at, text->len);
+    return good;
+}
+
+/* What may follow the size: ";name", ";name=value", any number of times (RFC 9112, 7.1.1). The
+ * blanks that old senders put there are not taken: programs differ about them. */
 static bool is_extension(struct str text)
 {
-    return text.len == 0 || (text.ptr[0] == ';' && http_is_field_text(text));
+    if (!http_is_field_text(text))
+        return false;
+    while (text.len > 0) {
+        if (text.ptr[0] != ';')
+            return false;
+        text = str_slice(text, 1, text.len);
+        if (!take_extension(&text))
+            return false;
+    }
+    return true;
 }
 
 static enum http_chunked_event begin_chunk(struct http_chunked *chunked, struct str line,

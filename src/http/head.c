@@ -156,12 +156,25 @@ static enum status read_host(const struct http_request *request, struct reason *
     return STATUS_OK;
 }
 
+/* Blanks around a value are no part of it, but some programs do not know the tab for one, and would
+ * frame the message otherwise. The header's line is still there, with its CRLF. */
+static enum status refuse_tab(const struct http_header *header, struct reason *why)
+{
+    for (const char *at = header->name.ptr + header->name.len; *at != '\r'; at++)
+        if (*at == '\t')
+            return http_refuse(why, "A header that frames the request holds a tab.",
+                               "决定请求边界的请求头中含有制表符。");
+    return STATUS_OK;
+}
+
 static enum status read_content_length(struct http_request *request, bool *present,
                                        struct reason *why)
 {
     const struct http_header *header;
-    const enum status status = only(request, "Content-Length", &header, why);
+    enum status status = only(request, "Content-Length", &header, why);
     *present = header != NULL;
+    if (status == STATUS_OK && header)
+        status = refuse_tab(header, why);
     if (status != STATUS_OK || !header)
         return status;
     const struct str digits = header->value;
@@ -224,7 +237,9 @@ static enum status read_framing(struct http_request *request, struct reason *why
     if (request->version == HTTP_1_0)
         return http_refuse(why, "HTTP/1.0 has no Transfer-Encoding.",
                            "HTTP/1.0 没有 Transfer-Encoding。");
-    status = read_codings(coding->value, why);
+    status = refuse_tab(coding, why);
+    if (status == STATUS_OK)
+        status = read_codings(coding->value, why);
     request->chunked = status == STATUS_OK;
     return status;
 }
@@ -259,9 +274,33 @@ static void read_connection(struct http_request *request)
     request->keep_alive = !close && (request->version == HTTP_1_1 || keep_alive);
 }
 
+/* "Content_Length": some programs take an underscore for a dash, and would frame by it. */
+static enum status refuse_look_alikes(const struct http_request *request, struct reason *why)
+{
+    static const char *const names[] = {"Content-Length", "Transfer-Encoding"};
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct str name = request->headers[i].name;
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            const char *dash = strchr(names[k], '-');
+            const size_t at = (size_t)(dash - names[k]);
+            if (name.len == strlen(names[k]) && name.ptr[at] == '_' &&
+                str_ieq(str_slice(name, 0, at), str_slice(str_from(names[k]), 0, at)) &&
+                str_ieq(str_slice(name, at + 1, name.len), str_from(dash + 1)))
+                return http_refuse(why,
+                                   "A header looks like Content-Length or Transfer-Encoding, "
+                                   "but is spelt with an underscore.",
+                                   "有一个请求头形似 Content-Length 或 Transfer-Encoding，"
+                                   "却用下划线拼写。");
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status http_head_finish(struct http_request *request, struct reason *why)
 {
-    enum status status = read_host(request, why);
+    enum status status = refuse_look_alikes(request, why);
+    if (status == STATUS_OK)
+        status = read_host(request, why);
     if (status == STATUS_OK)
         status = read_framing(request, why);
     if (status == STATUS_OK)
