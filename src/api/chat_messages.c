@@ -106,14 +106,15 @@ static enum status parse_call_id(const struct field *id, struct arena *arena, vo
 
 enum { STRING = 1 << JSON_STRING, ARRAY = 1 << JSON_ARRAY };
 
-#define CONTENT                                                                                    \
+#define CONTENT(is_required)                                                                       \
     {                                                                                              \
-        "content", FIELD_PARSED, .types = STRING | ARRAY, .en = "a string or an array of parts",   \
-                                 .zh = "字符串或内容片段数组", .parse = parse_content              \
+        "content", FIELD_PARSED, is_required, .types = STRING | ARRAY,                             \
+                                              .en = "a string or an array of parts",               \
+                                              .zh = "字符串或内容片段数组", .parse = parse_content \
     }
 
-const struct field_row chat_system_rows[] = {CONTENT, {0}};
-const struct field_row chat_user_rows[] = {CONTENT, {0}};
+const struct field_row chat_system_rows[] = {CONTENT(true), {0}};
+const struct field_row chat_user_rows[] = {CONTENT(true), {0}};
 
 /* Earlier reasoning comes back under three names. */
 const struct field_row chat_assistant_rows[] = {
@@ -123,14 +124,14 @@ const struct field_row chat_assistant_rows[] = {
     {"thinking", FIELD_JSON, FIELD_AT(message, thinking), .type = JSON_STRING},
     {"tool_calls", FIELD_PARSED, .types = ARRAY, .en = "an array", .zh = "数组",
      .parse = parse_calls},
-    CONTENT,
+    CONTENT(false),
     {0},
 };
 
 const struct field_row chat_tool_rows[] = {
     {"tool_call_id", FIELD_PARSED, true, .types = STRING, .en = "a string", .zh = "字符串",
      .parse = parse_call_id},
-    CONTENT,
+    CONTENT(true),
     {0},
 };
 
@@ -157,18 +158,17 @@ static void link_members(struct message_nodes *nodes, enum chat_role role)
 }
 
 /* Only an assistant that calls or reasons may say nothing. */
-static enum status check_content(const struct field *field, const struct message *message,
+static enum status check_content(const struct field *field, const struct message_nodes *nodes,
                                  struct reason *why)
 {
-    const struct message_nodes *nodes = message->nodes;
     const struct field content = field_member(field, "content");
     if (content.json || nodes->tool_calls.type != JSON_NULL || nodes->reasoning.type != JSON_NULL)
         return STATUS_OK;
-    (void)field_missing(&content, "a string or an array of parts", "字符串或内容片段数组", why);
-    if (message->role == CHAT_ASSISTANT)
-        reason_hint(why, "Only a message with tool_calls or reasoning_content may go without.",
-                    "只有带 tool_calls 或 reasoning_content 的消息可以没有内容。");
-    return STATUS_INVALID;
+    const enum status status =
+        field_missing(&content, "a string or an array of parts", "字符串或内容片段数组", why);
+    reason_hint(why, "Only a message with tool_calls or reasoning_content may go without.",
+                "只有带 tool_calls 或 reasoning_content 的消息可以没有内容。");
+    return status;
 }
 
 static enum status parse_message(const struct field *field, struct chat_media *media,
@@ -187,7 +187,7 @@ static enum status parse_message(const struct field *field, struct chat_media *m
                                                              : message.thinking;
     if (reasoning)
         nodes->reasoning = *reasoning;
-    status = check_content(field, &message, why);
+    status = check_content(field, nodes, why);
     if (!status)
         link_members(nodes, message.role);
     return status;
