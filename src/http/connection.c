@@ -1,6 +1,7 @@
 #include "http/connection.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 
 void connection_set_state(struct connection *c, enum connection_state state)
@@ -38,13 +39,22 @@ static void end_exchange(struct connection *c, const struct reason *cut)
     buf_release(&c->exchange.body);
 }
 
+/* An HTTP/1.0 client takes the connection's end for the stream's: only a reset tells it that there
+ * would have been more. A unix socket has none. */
+static void close_handle(struct connection *c)
+{
+    const bool reset = c->endless && c->uv.handle.type == UV_TCP;
+    if (!reset || uv_tcp_close_reset(&c->uv.tcp, on_close) != 0)
+        uv_close(&c->uv.handle, on_close);
+}
+
 void connection_close(struct connection *c, const struct reason *cut)
 {
     if (c->state == CONNECTION_CLOSED)
         return;
     connection_set_state(c, CONNECTION_CLOSED);
     end_exchange(c, cut);
-    uv_close(&c->uv.handle, on_close);
+    close_handle(c);
 }
 
 void connection_client_left(struct connection *c)
@@ -153,10 +163,12 @@ static void parse(struct connection *c, struct str *input)
 static void keep(struct connection *c, struct str input)
 {
     buf_add_str(&c->pipelined, input);
-    if (c->pipelined.failed)
+    if (c->pipelined.failed) {
         connection_client_left(c); /* it does not take part in the protocol any more */
-    else if (c->pipelined.len >= PIPELINED_MAX)
+    } else if (c->pipelined.len >= PIPELINED_MAX) {
         uv_read_stop(&c->uv.stream);
+        c->paused = true;
+    }
 }
 
 static void feed(struct connection *c, struct str input)
@@ -205,6 +217,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void start_reading(struct connection *c)
 {
+    c->paused = false;
     const int error = uv_read_start(&c->uv.stream, on_alloc, on_read);
     if (error && error != UV_EALREADY)
         connection_client_left(c);
@@ -222,7 +235,7 @@ static void on_shutdown(uv_shutdown_t *request, int error)
 static void linger(struct connection *c)
 {
     connection_set_state(c, CONNECTION_LINGER);
-    if (c->input_ended || uv_shutdown(&c->shutdown, &c->uv.stream, on_shutdown) != 0)
+    if (c->endless || c->input_ended || uv_shutdown(&c->shutdown, &c->uv.stream, on_shutdown) != 0)
         connection_close(c, NULL);
     else
         start_reading(c);
@@ -284,6 +297,25 @@ static void check_reader(struct connection *c, int64_t now_ns)
     connection_close(c, &why);
 }
 
+/* While reading is paused, the client's end waits behind what was not read. The system knows of it
+ * (unless its own buffer is full too; then only the next piece of an answer meets a reset). */
+static void look_for_end(struct connection *c, int64_t now_ns)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno(&c->uv.handle, &fd) != 0)
+        return;
+    struct pollfd poll_fd = {.fd = fd, .events = POLLRDHUP};
+    if (poll(&poll_fd, 1, 0) <= 0)
+        return;
+    const int64_t since_request_ms = (now_ns - c->request_end_ns) / 1000000;
+    if (poll_fd.revents & (POLLHUP | POLLERR))
+        connection_client_left(c);
+    else if (since_request_ms <= HALF_CLOSE_MS + TICK_MS)
+        c->end_behind = true; /* a half-close, as in on_end_of_input */
+    else
+        connection_client_left(c);
+}
+
 void connection_tick(struct connection *c, int64_t now_ns)
 {
     const struct http_server_options *o = &c->server->options;
@@ -299,6 +331,8 @@ void connection_tick(struct connection *c, int64_t now_ns)
         connection_close(c, NULL);
     else if (c->writing)
         check_reader(c, now_ns);
+    else if (c->paused && c->state == CONNECTION_ANSWER && !c->end_behind)
+        look_for_end(c, now_ns);
 }
 
 /* The system would take megabytes of an answer ahead of a slow client, and then nothing for so long

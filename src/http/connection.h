@@ -47,6 +47,8 @@ struct connection {
     int64_t window_ns;      /* when the window began over which the body's rate is measured */
     uint64_t window_bytes;  /* body_bytes then */
     bool input_ended;       /* the client sent its end */
+    bool paused;            /* nothing is read: PIPELINED_MAX bytes are kept */
+    bool end_behind;        /* paused: the client's end is there, unread, and came in time */
     int64_t state_ns;       /* when the state began, by the server's now_ns */
     int64_t request_end_ns; /* when the request was complete */
 
@@ -57,6 +59,7 @@ struct connection {
     int64_t progress_ns; /* when the client last took a byte */
     size_t queued;       /* unsent bytes then */
     bool chunked, keep_alive;
+    bool endless;  /* a stream without chunks has begun and not ended: closing must look like it */
     bool too_slow; /* more than UNSENT_MAX bytes wait for the client */
     char peer[64];
 };

@@ -149,6 +149,7 @@ void http_stream_begin(struct http_exchange *x, int status, const struct http_fi
         c->keep_alive = false;
     write_head(c, status, fields, field_count);
     buf_puts(&c->out, c->chunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n");
+    c->endless = !c->chunked && !is_head(x);
     connection_mark_dirty(c);
 }
 
@@ -173,6 +174,7 @@ void http_stream_end(struct http_exchange *x)
         return; /* it was aborted */
     if (c->chunked && !is_head(x))
         buf_puts(&c->out, "0\r\n\r\n");
+    c->endless = false;
     finish(c);
 }
 

@@ -87,8 +87,8 @@ void http_stream_begin(struct http_exchange *x, int status, const struct http_fi
 void http_stream_write(struct http_exchange *x, struct str bytes);
 void http_stream_end(struct http_exchange *x);
 
-/* Ends a stream so that the client sees that it is not complete (an HTTP/1.0 client cannot). What
- * is written afterwards is dropped. */
+/* Ends a stream so that the client sees that it is not complete: without the last chunk, or, in
+ * HTTP/1.0, with a reset. What is written afterwards is dropped. */
 void http_stream_abort(struct http_exchange *x);
 
 /* "Not Found"; "Unknown" for other numbers. */

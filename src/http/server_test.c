@@ -488,6 +488,67 @@ static void test_abort(void **state)
     end(&f);
 }
 
+/* To an HTTP/1.0 client the end of the connection is the end of the answer, unless it is a reset.
+ */
+static void test_abort_of_http_1_0(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &http_server_options_default);
+    f.behaviour = STREAM_AND_HOLD;
+    for (int whole = 0; whole < 2; whole++) {
+        const int fd = client_that_says(&f, "GET /get HTTP/1.0\r\n\r\n");
+        assert_hears(&f, fd, "begun");
+        if (whole)
+            http_stream_end(f.held);
+        else
+            http_stream_abort(f.held);
+        char c;
+        ssize_t n;
+        do
+            turn(&f);
+        while ((n = recv(fd, &c, 1, MSG_DONTWAIT)) < 0 && errno == EAGAIN);
+        assert_int_equal(n, whole ? 0 : -1);
+        if (!whole)
+            assert_int_equal(errno, ECONNRESET);
+        assert_log(&f, "head:/get request:0 end ");
+        close(fd);
+    }
+    end(&f);
+}
+
+/* The end of a client that sent more than is kept of later requests waits behind them. */
+static void test_client_leaves_behind_its_requests(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &http_server_options_default);
+    f.behaviour = HOLD;
+    for (int early = 0; early < 2; early++) {
+        const int fd = client(&f, 0);
+        say(fd, GET);
+        wait_for(&f, "request:0 ");
+        static char more[80 << 10];
+        memset(more, 'x', sizeof more);
+        for (size_t sent = 0; sent < sizeof more; turn(&f)) {
+            const ssize_t n = send(fd, more + sent, sizeof more - sent, MSG_DONTWAIT);
+            sent += n > 0 ? (size_t)n : 0;
+        }
+        run_for(&f, early ? 0 : 400);
+        shutdown(fd, SHUT_WR);
+        if (early) {
+            run_for(&f, 400);
+            answer(f.held, "wanted");
+            assert_hears(&f, fd, "wanted");
+            assert_log(&f, "head:/get request:0 end broken:uri_too_long end ");
+        } else {
+            assert_log(&f, "head:/get request:0 end:client_closed ");
+        }
+        close(fd);
+    }
+    end(&f);
+}
+
 static void test_slow_heads_and_bodies(void **state)
 {
     (void)state;
@@ -592,6 +653,8 @@ int main(void)
         cmocka_unit_test(test_reader_that_lets_a_stream_pile_up),
         cmocka_unit_test(test_reader_that_stops),
         cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_abort_of_http_1_0),
+        cmocka_unit_test(test_client_leaves_behind_its_requests),
         cmocka_unit_test(test_slow_heads_and_bodies),
         cmocka_unit_test(test_continue),
         cmocka_unit_test(test_addresses),
