@@ -1,6 +1,6 @@
 #include "base/buf.h"
 #include "base/test.h"
-#include "chat_check_test.h"
+#include "request_check_test.h"
 
 #include <math.h>
 

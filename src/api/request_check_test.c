@@ -1,6 +1,8 @@
-#include "chat_check_test.h"
+#include "request_check_test.h"
 
+#include "api/completion_request.h"
 #include "api/error.h"
+#include "api/tokenize_request.h"
 #include "model/chat_template.h"
 
 #include <math.h>
@@ -54,10 +56,16 @@ static void check_numbers(const struct chat_request *r)
     HOLDS(!r->params.include_usage || r->params.stream);
 }
 
+static bool sizes_fit(const struct chat_image *image)
+{
+    return image->min_pixels != 0 && image->max_pixels != 0 &&
+           (image->max_pixels < 0 || image->min_pixels <= image->max_pixels);
+}
+
 static void check_media(const struct chat_request *r)
 {
     for (uint32_t i = 0; i < r->image_count; i++)
-        HOLDS(r->images[i].url.len > 0 && r->images[i].path[0]);
+        HOLDS(r->images[i].url.len > 0 && r->images[i].path[0] && sizes_fit(&r->images[i]));
     for (uint32_t i = 0; i < r->video_count; i++) {
         const struct chat_video *video = &r->videos[i];
         HOLDS((video->frame_count > 0) != (video->url.len > 0) && video->path[0]);
@@ -101,17 +109,24 @@ static void check_messages(const struct json *messages)
     HOLDS(count > 0 && count == messages->count);
 }
 
+/* A refusal names its place, or is about the body itself. */
+static enum status check_refusal(enum status status, const struct json *root,
+                                 const struct reason *why)
+{
+    if (!status)
+        return status;
+    check_reason(why);
+    HOLDS(why->subject[0] || root->type != JSON_OBJECT || strcmp(why->code, "memory_full") == 0);
+    return status;
+}
+
 enum status chat_check(const struct json *root, struct arena *arena, struct chat_request *out,
                        struct reason *why)
 {
     *why = (struct reason){.code = NULL};
     const enum status status = chat_request_parse(root, arena, out, why);
-    if (status) {
-        check_reason(why);
-        HOLDS(why->subject[0] || root->type != JSON_OBJECT ||
-              strcmp(why->code, "memory_full") == 0);
-        return status;
-    }
+    if (status)
+        return check_refusal(status, root, why);
     HOLDS(!why->code);
     HOLDS(out->params.model.len > 0 && out->messages);
     HOLDS(!out->tools || (out->tools->type == JSON_ARRAY && out->tools->count > 0));
@@ -120,4 +135,56 @@ enum status chat_check(const struct json *root, struct arena *arena, struct chat
     check_media(out);
     check_templates(out);
     return STATUS_OK;
+}
+
+static void check_completion(const struct completion_request *r)
+{
+    HOLDS(r->prompt_count >= 1);
+    HOLDS(r->prompt_count * (uint64_t)r->params.n <= COMPLETION_ANSWERS_MAX);
+    for (uint32_t i = 0; i < r->prompt_count; i++)
+        HOLDS((r->prompts[i].text.len > 0) != (r->prompts[i].ids.count > 0));
+    HOLDS(r->params.max_tokens >= 0 && r->params.model.len > 0);
+}
+
+static void check_unknown(enum request_route route, const struct json *root, struct arena *arena)
+{
+    const struct field_row *const *const tables[] = {
+        [REQUEST_CHAT] = chat_tables,
+        [REQUEST_COMPLETION] = completion_tables,
+        [REQUEST_TOKENIZE] = tokenize_tables(root),
+        [REQUEST_DETOKENIZE] = detokenize_tables,
+    };
+    const char *list = NULL;
+    if (field_unknown_list(root, tables[route], arena, &list, NULL) || !list)
+        return;
+    HOLDS(strlen(list) < 256);
+    HOLDS(strspn(list, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-,?+") ==
+          strlen(list));
+}
+
+enum status request_check(enum request_route route, const struct json *root, struct arena *arena)
+{
+    struct chat_request chat;
+    struct completion_request completion;
+    struct tokenize_request tokenize;
+    struct detokenize_request detokenize;
+    struct reason why = {.code = NULL};
+    enum status status = STATUS_OK;
+    check_unknown(route, root, arena);
+    switch (route) {
+    case REQUEST_CHAT: return chat_check(root, arena, &chat, &why);
+    case REQUEST_COMPLETION:
+        status = completion_request_parse(root, arena, &completion, &why);
+        if (!status)
+            check_completion(&completion);
+        break;
+    case REQUEST_TOKENIZE:
+        status = tokenize_request_parse(root, arena, &tokenize, &why);
+        HOLDS(status || tokenize.is_chat == (tokenize.chat.messages != NULL));
+        break;
+    case REQUEST_DETOKENIZE:
+        status = detokenize_request_parse(root, arena, &detokenize, &why);
+        break;
+    }
+    return check_refusal(status, root, &why);
 }

@@ -1,28 +1,56 @@
-/* Right requests, changed at random, as JSON and as bytes: never a crash, never a refusal that
- * blames the server. QVL_MUTATIONS sets how many of each kind (100,000). */
+/* Right requests of all routes, changed at random, as JSON and as bytes: never a crash, never a
+ * refusal that blames the server. QVL_MUTATIONS sets how many of each kind (300,000). */
 #include "base/buf.h"
 #include "base/test.h"
-#include "chat_check_test.h"
+#include "request_check_test.h"
 
-static const char *const requests[] = {
-    "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
-    "\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\",\"image_url\":"
-    "{\"url\":\"data:image/png;base64,AAAA\",\"detail\":\"low\"}},{\"type\":\"image\",\"image\":"
-    "\"http://a/b\"},{\"type\":\"video\",\"video\":[\"f\",\"g\"],\"fps\":2}]}],\"max_tokens\":9,"
-    "\"temperature\":0.5,\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
-    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
-    "\"content\":null,\"reasoning_content\":\"r\",\"tool_calls\":[{\"id\":\"c\",\"type\":"
-    "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\","
-    "\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"t\"}]},{\"role\":"
-    "\"assistant\",\"content\":\"<think>x</think>y\"},{\"role\":\"user\",\"content\":\"z\"}],"
-    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\","
-    "\"parameters\":{\"type\":\"object\",\"properties\":{}}}}],\"tool_choice\":\"auto\"}",
-    "{\"model\":\"m\",\"messages\":[{\"role\":\"developer\",\"content\":\"d\"},{\"role\":\"user\","
-    "\"content\":\"q\"}],\"max_completion_tokens\":5,\"min_tokens\":1,\"n\":2,\"top_p\":0.9,"
-    "\"top_k\":-1,\"min_p\":0.1,\"presence_penalty\":1,\"frequency_penalty\":-1,"
-    "\"repetition_penalty\":1.1,\"seed\":7,\"stop\":[\"x\",\"y\"],\"logit_bias\":{\"7\":-1.5},"
-    "\"ignore_eos\":true,\"return_token_ids\":true,\"add_generation_prompt\":true,"
-    "\"chat_template_kwargs\":{\"add_vision_id\":true},\"response_format\":{\"type\":\"text\"}}",
+static const struct {
+    enum request_route route;
+    const char *body;
+} requests[] = {
+    {REQUEST_CHAT,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
+     "\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\",\"image_url\":"
+     "{\"url\":\"data:image/png;base64,AAAA\",\"detail\":\"low\"}},{\"type\":\"image\",\"image\":"
+     "\"http://a/b\"},{\"type\":\"video\",\"video\":[\"f\",\"g\"],\"fps\":2}]}],\"max_tokens\":9,"
+     "\"temperature\":0.5,\"stream\":true,\"stream_options\":{\"include_usage\":true}}"},
+    {REQUEST_CHAT,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
+     "\"content\":null,\"reasoning_content\":\"r\",\"tool_calls\":[{\"id\":\"c\",\"type\":"
+     "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\","
+     "\"tool_call_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":\"t\"}]},{\"role\":"
+     "\"assistant\",\"content\":\"<think>x</think>y\"},{\"role\":\"user\",\"content\":\"z\"}],"
+     "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\","
+     "\"parameters\":{\"type\":\"object\",\"properties\":{}}}}],\"tool_choice\":\"auto\"}"},
+    {REQUEST_CHAT,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"developer\",\"content\":\"d\"},{\"role\":\"user\","
+     "\"content\":\"q\"}],\"max_completion_tokens\":5,\"min_tokens\":1,\"n\":2,\"top_p\":0.9,"
+     "\"top_k\":-1,\"min_p\":0.1,\"presence_penalty\":1,\"frequency_penalty\":-1,"
+     "\"repetition_penalty\":1.1,\"seed\":7,\"stop\":[\"x\",\"y\"],\"logit_bias\":{\"7\":-1.5},"
+     "\"ignore_eos\":true,\"return_token_ids\":true,\"add_generation_prompt\":true,"
+     "\"chat_template_kwargs\":{\"add_vision_id\":true},\"response_format\":{\"type\":\"text\"}}"},
+    {REQUEST_CHAT,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\","
+     "\"image\":\"u\",\"min_pixels\":9,\"max_pixels\":99}]}],\"min_pixels\":1,\"max_pixels\":2,"
+     "\"mm_processor_kwargs\":{\"size\":{\"shortest_edge\":1,\"longest_edge\":2},\"fps\":1},"
+     "\"bad_words\":[\"x\"],\"stop_token_ids\":[1],\"logprobs\":true,\"top_logprobs\":2,"
+     "\"include_stop_str_in_output\":true,\"skip_special_tokens\":false,\"cache_salt\":\"s\","
+     "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{}}}"
+     "}"},
+    {REQUEST_COMPLETION,
+     "{\"model\":\"m\",\"prompt\":[\"a\",\"b\"],\"n\":2,\"best_of\":2,\"max_tokens\":0,"
+     "\"echo\":true,\"stop\":\"x\",\"suffix\":\"\",\"logit_bias\":{\"7\":1},\"seed\":1}"},
+    {REQUEST_COMPLETION,
+     "{\"model\":\"m\",\"prompt\":[[1,2],[3]],\"logprobs\":3,\"stream\":true,"
+     "\"stream_options\":{\"include_usage\":true},\"allowed_token_ids\":[1],\"user\":\"u\"}"},
+    {REQUEST_COMPLETION,
+     "{\"model\":\"m\",\"prompt\":[5,6],\"response_format\":{\"type\":\"text\"}}"},
+    {REQUEST_TOKENIZE, "{\"model\":\"m\",\"prompt\":\"p\",\"parse_special\":true,"
+                       "\"return_token_strs\":true,\"add_special_tokens\":false}"},
+    {REQUEST_TOKENIZE,
+     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"t\"}]}"
+     "],\"add_generation_prompt\":false,\"tools\":[],\"chat_template_kwargs\":{}}"},
+    {REQUEST_DETOKENIZE, "{\"model\":\"m\",\"tokens\":[1,2,3]}"},
 };
 
 /* What takes the place of something: values as JSON, and names as strings. */
@@ -83,7 +111,7 @@ static size_t below(size_t bound)
 static int rounds(void)
 {
     const char *value = getenv("QVL_MUTATIONS");
-    return value ? atoi(value) : 100000;
+    return value ? atoi(value) : 300000;
 }
 
 static struct json *parse_copy(const char *text, struct arena *arena)
@@ -169,12 +197,11 @@ static void test_changed_trees(void **state)
     for (int i = 0; i < rounds(); i++) {
         struct arena arena;
         arena_init(&arena, 16 << 20);
-        struct json *root = parse_copy(requests[below(ARRAY_LEN(requests))], &arena);
+        const size_t which = below(ARRAY_LEN(requests));
+        struct json *root = parse_copy(requests[which].body, &arena);
         for (size_t changes = 1 + below(3); changes > 0; changes--)
             mutate_tree(root, &arena);
-        struct chat_request request;
-        struct reason why;
-        const enum status status = chat_check(root, &arena, &request, &why);
+        const enum status status = request_check(requests[which].route, root, &arena);
         assert_true(!status || status == STATUS_INVALID);
         accepted += !status;
         arena_release(&arena);
@@ -216,19 +243,19 @@ static void test_changed_bytes(void **state)
     buf_init(&text, 1 << 16);
     for (int i = 0; i < rounds(); i++) {
         buf_clear(&text);
-        buf_puts(&text, requests[below(ARRAY_LEN(requests))]);
+        const size_t which = below(ARRAY_LEN(requests));
+        buf_puts(&text, requests[which].body);
         for (size_t changes = 1 + below(2); changes > 0; changes--)
             mutate_bytes(&text);
         struct arena arena;
         arena_init(&arena, 16 << 20);
         struct json *root;
-        struct chat_request request;
         struct reason why;
         enum status status =
             json_parse(text.data, text.len, (struct json_limits){0}, &arena, &root, &why);
         parsed += !status;
         if (!status)
-            status = chat_check(root, &arena, &request, &why);
+            status = request_check(requests[which].route, root, &arena);
         assert_true(!status || status == STATUS_INVALID);
         arena_release(&arena);
     }
