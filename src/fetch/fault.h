@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 
+enum { FETCH_SHOWN_MAX = 160 }; /* of a URL in sentences */
+
 enum fetch_kind { FETCH_PICTURE, FETCH_VIDEO };
 
 /* "The picture at URL could not be fetched: EN." Returns STATUS_INVALID. Both texts are parts of a

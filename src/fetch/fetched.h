@@ -15,7 +15,8 @@ struct fetched {
     struct buf bytes; /* PICTURE */
     int fd;           /* VIDEO: an unnamed file in memory; -1: none yet */
     uint64_t size;
-    char type[96]; /* Content-Type as the host sent it, printable; may be empty */
+    char source[FETCH_SHOWN_MAX]; /* its URL, without the query, after all redirects */
+    char type[96];                /* Content-Type as the host sent it, printable; may be empty */
     struct fetch_budget *budget;
 };
 

@@ -220,7 +220,10 @@ static void on_received(void *arg, CURLcode code)
         redirect(fetch);
         return;
     }
-    const enum status status = hop_result(&fetch->hop, code, &fetch->why);
+    enum status status = hop_result(&fetch->hop, code, &fetch->why);
+    const struct str nothing = {0}; /* even an empty video is a file */
+    if (status == STATUS_OK && !fetched_add(&fetch->file, nothing, UINT64_MAX))
+        status = reason_no_memory(&fetch->why, 0);
     finish(fetch, status);
 }
 

@@ -63,7 +63,7 @@ static void set_up(struct fixture *f, const struct script_step *steps, size_t co
     assert_int_equal(fetcher_create(&f->loop, resolve, &f->fetcher, NULL), STATUS_OK);
     assert_int_equal(address_range_parse(STR("127.0.0.1"), &f->opened, NULL), STATUS_OK);
     f->rules = (struct fetch_rules){.guard = {.ranges = &f->opened, .range_count = 1},
-                                    .max_bytes = 1000,
+                                    .max_picture_bytes = 1000,
                                     .budget_bytes = 5000,
                                     .max_redirects = 2,
                                     .timeout_ms = 5000,
@@ -204,7 +204,7 @@ static void is_not_led_elsewhere_by_a_second_lookup(void **state)
 static void checks_each_socket(void **state)
 {
     (void)state;
-    const struct fetch_rules rules = {.max_bytes = 10};
+    const struct fetch_rules rules = {.max_picture_bytes = 10};
     const struct fetch_trust trust = {0};
     struct fetch_budget budget = {0};
     struct fetch_target target;

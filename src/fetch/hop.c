@@ -7,6 +7,12 @@
 
 enum { HEAD_MAX = 64 << 10 };
 
+static uint64_t max_bytes(const struct hop *hop)
+{
+    return hop->file->kind == FETCH_VIDEO ? hop->rules->max_video_bytes
+                                          : hop->rules->max_picture_bytes;
+}
+
 static void take_text(struct str value, char *out, size_t size)
 {
     size_t len = 0;
@@ -59,7 +65,7 @@ static void end_head(struct hop *hop)
     hop->head_over = true;
     if (hop->status != 200)
         hop->stop = HOP_STATUS;
-    else if (hop->announced_bytes > hop->rules->max_bytes)
+    else if (hop->announced_bytes > max_bytes(hop))
         hop->stop = HOP_TOO_LARGE;
     else if (hop->encoding[0] && !str_ieq(str_from(hop->encoding), STR("identity")))
         hop->stop = HOP_ENCODED;
@@ -87,7 +93,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct hop *hop = arg;
     const struct str piece = {bytes, size * count};
-    if (piece.len > hop->rules->max_bytes - hop->file->size)
+    if (piece.len > max_bytes(hop) - hop->file->size)
         hop->stop = HOP_TOO_LARGE;
     else if (!fetched_add(hop->file, piece, hop->rules->budget_bytes))
         hop->stop = HOP_NO_ROOM;
@@ -104,7 +110,8 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
         hop->blocked = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    hop->socket = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    return hop->socket;
 }
 
 /* "host:port:192.0.2.1,[2001:db8::1]" */
@@ -174,7 +181,8 @@ bool hop_init(struct hop *hop, const struct fetch_rules *rules, const struct fet
               const struct fetch_target *target, const struct address *addresses, size_t count,
               struct fetched *file, void *arg)
 {
-    *hop = (struct hop){.rules = rules, .target = target, .file = file};
+    *hop = (struct hop){.rules = rules, .target = target, .file = file, .socket = -1};
+    snprintf(file->source, sizeof file->source, "%s", target->shown);
     buf_init(&hop->location, HEAD_MAX);
     hop->easy = curl_easy_init();
     if (!hop->easy)
@@ -206,7 +214,7 @@ bool hop_is_redirect(const struct hop *hop)
 
 static enum status too_large(const struct hop *hop, struct reason *why)
 {
-    const unsigned long long max = hop->rules->max_bytes;
+    const unsigned long long max = max_bytes(hop);
     const bool video = hop->file->kind == FETCH_VIDEO;
     if (hop->announced_bytes > max)
         fetch_fault_printf(
@@ -315,6 +323,14 @@ enum status hop_result(const struct hop *hop, CURLcode code, struct reason *why)
     }
 }
 
+/* libcurl counts the TLS handshake as part of connecting. */
+static bool is_connected(const struct hop *hop)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    return hop->socket >= 0 && getpeername(hop->socket, (struct sockaddr *)&peer, &len) == 0;
+}
+
 const char *hop_step(const struct hop *hop, enum lang lang)
 {
     static const char *const steps[][LANG_COUNT] = {
@@ -323,11 +339,10 @@ const char *hop_step(const struct hop *hop, enum lang lang)
         {"waiting for the answer", "等待应答"},
         {"receiving", "接收数据"},
     };
-    curl_off_t connected = 0, secured = 0;
-    curl_easy_getinfo(hop->easy, CURLINFO_CONNECT_TIME_T, &connected);
+    curl_off_t secured = 0;
     curl_easy_getinfo(hop->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
     const int step = hop->head_over                     ? 3
-                     : connected == 0                   ? 0
+                     : !is_connected(hop)               ? 0
                      : hop->target->tls && secured == 0 ? 1
                                                         : 2;
     return steps[step][lang];

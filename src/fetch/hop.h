@@ -13,7 +13,7 @@
 
 struct fetch_rules {
     struct fetch_guard guard;
-    uint64_t max_bytes;    /* of one file */
+    uint64_t max_picture_bytes, max_video_bytes; /* of one file */
     uint64_t budget_bytes; /* of all files together, until they are released */
     int64_t max_redirects;
     int64_t timeout_ms;                   /* from the look-up of the name to the last byte */
@@ -45,6 +45,7 @@ struct hop {
     size_t head_bytes;
     int status;
     bool head_over;
+    int socket;   /* the last that was opened; -1: none */
     bool blocked; /* an address was refused when its socket was opened */
     uint64_t announced_bytes;
     char encoding[32];

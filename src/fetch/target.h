@@ -13,7 +13,6 @@
 enum {
     FETCH_URL_MAX = 8192,
     FETCH_HOST_MAX = 254, /* with the NUL */
-    FETCH_SHOWN_MAX = 160,
 };
 
 struct fetch_target {

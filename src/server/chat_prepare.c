@@ -60,6 +60,7 @@ enum status chat_make_prompts(struct job *job, struct prompt_input **prompts, ui
         .budget = {.min_pixels = set_or_zero(settings->model.image.min_pixels),
                    .max_pixels = set_or_zero(settings->model.image.max_pixels)},
         .file_root = settings->model.image.file_root,
+        .remote = job->remote,
         .frames_fps = job->service->model->config.video_fps,
         .sampling = sampling_of(job),
         .video_bytes = (uint64_t)settings->model.video.max_bytes,

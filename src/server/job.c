@@ -1,5 +1,6 @@
 #include "server/job.h"
 
+#include "server/remote.h"
 #include "server/request_id.h"
 
 #include <stdlib.h>
@@ -91,7 +92,9 @@ void job_fail(struct job *job, const struct reason *why)
     job->failed = true;
     job->failure = *why;
     atomic_store(&job->cancelled, true);
-    if (job->state == JOB_RUNNING)
+    if (job->state == JOB_FETCHING)
+        remote_cancel(job->remote);
+    else if (job->state == JOB_RUNNING)
         cancel_all(job);
 }
 
@@ -110,6 +113,8 @@ static void after_prepare(uv_work_t *work, int cancelled)
 {
     struct job *job = work->data;
     job->state = JOB_RUNNING;
+    remote_destroy(job->remote);
+    job->remote = NULL;
     if (take_step(job, cancelled) && job->answer_count > 0)
         job_submit(job);
     if (job->unfinished == 0)
@@ -127,6 +132,38 @@ static void prepare(struct job *job)
     job->state = JOB_PREPARING;
     uv_queue_work(&job->service->loop, &job->work, do_prepare,
                   after_prepare); /* fails only without do_prepare */
+}
+
+static void after_fetch(void *arg, enum status status, const struct reason *why)
+{
+    struct job *job = arg;
+    job->worked = status;
+    if (status != STATUS_OK)
+        job->why = *why;
+    if (take_step(job, false)) {
+        prepare(job);
+    } else {
+        remote_destroy(job->remote);
+        job->remote = NULL;
+        job_complete(job);
+    }
+}
+
+/* What the network has to bring comes first, and holds no worker. */
+static void fetch(struct job *job)
+{
+    struct reason why;
+    job->state = JOB_FETCHING;
+    const enum status status =
+        job->chat ? remote_begin(job->call, job->chat, after_fetch, job, &job->remote, &why)
+                  : STATUS_OK;
+    if (status != STATUS_OK) {
+        job->state = JOB_PARSING;
+        job_fail(job, &why);
+        job_complete(job);
+    } else if (!job->remote) {
+        prepare(job);
+    }
 }
 
 static void note_request(struct job *job)
@@ -150,7 +187,7 @@ static void after_parse(uv_work_t *work, int cancelled)
     if (!cancelled)
         note_request(job);
     if (take_step(job, cancelled))
-        prepare(job);
+        fetch(job);
     else
         job_complete(job);
 }
@@ -191,7 +228,9 @@ void job_begin(struct call *call, const struct job_kind *kind)
 void job_client_gone(struct job *job)
 {
     atomic_store(&job->cancelled, true);
-    if (job->state != JOB_RUNNING)
+    if (job->state == JOB_FETCHING)
+        remote_cancel(job->remote);
+    else if (job->state != JOB_RUNNING)
         uv_cancel((uv_req_t *)&job->work);
     else
         cancel_all(job);
@@ -265,8 +304,12 @@ void job_tick(struct job *job, int64_t now_ns)
 {
     const int64_t ms = (now_ns - job->begun_ns) / 1000000;
     const int64_t limit = job->call->settings->server.request_timeout_ms;
+    struct reason why;
+    if (job->state == JOB_FETCHING && call_check_ready(job->call, &why) != STATUS_OK) {
+        job_fail(job, &why); /* as it would be when all had come */
+        return;
+    }
     if (ms > limit) {
-        struct reason why;
         reason_set(&why, "request_deadline", "The answer did not become complete within %lld s.",
                    "应答未能在 %lld 秒内完成。", (long long)limit / 1000);
         reason_hint(&why, "Ask for fewer tokens, or raise server.request_timeout.",

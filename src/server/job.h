@@ -1,9 +1,10 @@
 /* The work that a POST asks for, from its body to the last byte of the answer.
  *
- * parsing (a large body on a worker) → preparing (a worker decodes pictures and builds the prompts)
- * → running (the engine works; news come through the inbox) → over. A job without answers is over
- * when it is prepared. Whatever ends it, a job is over only when the worker and the engine are done
- * with it. For the loop's thread; the worker touches what `parse` and `prepare` say.
+ * parsing (a large body on a worker) → fetching (pictures and videos by URL, if there are any) →
+ * preparing (a worker decodes pictures and builds the prompts) → running (the engine works; news
+ * come through the inbox) → over. A job without answers is over when it is prepared. Whatever ends
+ * it, a job is over only when the network, the worker and the engine are done with it. For the
+ * loop's thread; the worker touches what `parse` and `prepare` say.
  *
  * What differs between the routes is a struct job_kind. */
 #pragma once
@@ -66,7 +67,7 @@ struct job_kind {
     void (*write_whole)(struct job *job, const struct answer_usage *usage, struct buf *out);
 };
 
-enum job_state { JOB_PARSING, JOB_PREPARING, JOB_RUNNING };
+enum job_state { JOB_PARSING, JOB_FETCHING, JOB_PREPARING, JOB_RUNNING };
 
 struct job {
     struct call *call;
@@ -87,6 +88,7 @@ struct job {
     const char *ignored;                    /* for x-ignored-parameters; NULL: nothing was */
     uint32_t prompt_count, answer_count;    /* n answers to each prompt */
 
+    struct remote *remote; /* files by URL; NULL: none */
     uv_work_t work;
     atomic_bool cancelled; /* the worker may stop: nobody waits for what it does */
     enum status worked;

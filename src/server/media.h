@@ -1,5 +1,5 @@
-/* Where the pictures and videos of a request come from: data: URLs, and file: URLs below one
- * directory. Nothing is fetched from the network. */
+/* Pictures and videos that are here already: data: URLs, and file: URLs below one directory. Those
+ * of the network come by remote.h; here their URLs are refused. */
 #pragma once
 
 #include "base/buf.h"

@@ -15,16 +15,27 @@ struct loader {
     struct buf bytes;     /* of the file that is decoded */
 };
 
+/* What a host sent is not what its URL seems to promise. */
+static void add_source(const struct fetched *file, struct reason *why)
+{
+    const char *comma = file->type[0] ? ", " : "";
+    reason_context(why, "%s%s%s", "%s%s%s", file->source, comma, file->type);
+}
+
 static enum status load_image(struct loader *loader, const struct chat_image *source,
                               struct image *out, struct reason *why)
 {
+    const struct fetched *file = remote_find(loader->limits->remote, source->url, FETCH_PICTURE);
+    const struct buf *bytes = file ? &file->bytes : &loader->bytes;
+    enum status status = STATUS_OK;
     buf_clear(&loader->bytes);
-    enum status status =
-        media_read_picture(source->url, loader->limits->file_root, &loader->bytes, why);
+    if (!file)
+        status = media_read_picture(source->url, loader->limits->file_root, &loader->bytes, why);
     if (status == STATUS_OK) {
         const struct image_limits limits = {loader->pixels_left, loader->limits->file_bytes};
-        status =
-            image_decode((const uint8_t *)loader->bytes.data, loader->bytes.len, &limits, out, why);
+        status = image_decode((const uint8_t *)bytes->data, bytes->len, &limits, out, why);
+        if (status != STATUS_OK && file)
+            add_source(file, why);
     }
     if (status == STATUS_OK)
         loader->pixels_left -= (uint64_t)out->width * out->height;
@@ -104,13 +115,17 @@ static enum status load_file(struct loader *loader, const struct chat_video *sou
                                        .kept_pixels = loader->pixels_left,
                                        .end_ns = loader->video_end_ns,
                                        .cancelled = limits->cancelled};
-    int fd;
-    enum status status =
-        media_open_video(source->url, limits->file_root, limits->video_bytes, &fd, why);
-    if (status == STATUS_OK) {
+    const struct fetched *file = remote_find(limits->remote, source->url, FETCH_VIDEO);
+    int fd = file ? file->fd : -1;
+    enum status status = STATUS_OK;
+    if (!file)
+        status = media_open_video(source->url, limits->file_root, limits->video_bytes, &fd, why);
+    if (status == STATUS_OK)
         status = video_load(fd, &sampling, limits->model, &video, out, why);
+    if (file && status != STATUS_OK)
+        add_source(file, why);
+    if (!file && fd >= 0)
         close(fd);
-    }
     for (uint32_t i = 0; i < out->count; i++)
         loader->pixels_left -= (uint64_t)out->frames[i].width * out->frames[i].height;
     if (status != STATUS_OK)

@@ -4,6 +4,7 @@
 #include "api/chat_request.h"
 #include "engine/prompt.h"
 #include "image/video.h"
+#include "server/remote.h"
 
 #include <stdatomic.h>
 
@@ -12,6 +13,7 @@ struct picture_limits {
     uint64_t pixels;     /* of all pictures of a request together, as they are coded */
     struct pixel_sizes budget;
     const char *file_root;          /* "": no file: URLs */
+    const struct remote *remote;    /* what was fetched; NULL: nothing */
     double frames_fps;              /* of videos given as frames that do not say it */
     struct video_sampling sampling; /* of video files */
     uint64_t video_bytes;           /* of one file */

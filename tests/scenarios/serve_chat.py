@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """Questions that get answers: text, pictures, streams, and every field that shapes them."""
-import http.server
 import json
 import shutil
 import subprocess
 import tempfile
-import threading
 import unittest
 
 from harness import (DEMO, IMAGES, MODEL, Scenario, chat_body, data_url, image_part, main, sample,
@@ -277,26 +275,6 @@ class Streams(Scenario):
                 reply = connection.request("POST", CHAT, chat_body("你好", stream=True))
                 self.assertEqual(reply.events()[-1], "[DONE]")
             self.assertEqual(connection.request("GET", "/health").status, 200)
-
-
-class Fetching(Scenario):
-    def test_nothing_is_fetched(self):
-        asked = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                self.send_error(404)
-
-            def log_message(self, *_):
-                pass
-        with http.server.HTTPServer(("127.0.0.1", 0), Handler) as trap:
-            threading.Thread(target=trap.serve_forever, daemon=True).start()
-            url = f"http://127.0.0.1:{trap.server_port}/a.png"
-            reply = self.server.chat([{"type": "image_url", "image_url": {"url": url}}])
-            self.check_error(reply, 400, "image_fetch_disabled")
-            trap.shutdown()
-        self.assertEqual(asked, [])
 
 
 class Defaults(Scenario):

@@ -140,8 +140,8 @@ BODIES = [
 
 # name, messages, code
 PICTURES = [
-    ("http", image_url("http://127.0.0.1:1/a.png"), "image_fetch_disabled"),
-    ("https", image_url("HTTPS://example.com/a.png"), "image_fetch_disabled"),
+    ("http", image_url("http://127.0.0.1/a.png"), "image_address_blocked"),
+    ("https", image_url("HTTPS://127.1/a.png"), "image_address_blocked"),
     ("ftp", image_url("ftp://example.com/a.png"), "image_scheme_not_supported"),
     ("file", image_url("file:///etc/passwd"), "image_scheme_not_supported"),
     ("javascript", image_url("javascript:1"), "image_scheme_not_supported"),

@@ -244,8 +244,8 @@ class Refusals(VideoCase):
         self.assertIn("视频", self.check_error(reply, 400, "invalid_video")["message"])
 
     def test_urls(self):
-        self.check_refused("https://127.0.0.1:9/a.mp4", "image_fetch_disabled")
-        self.check_refused("http://127.0.0.1:9/a.mp4", "image_fetch_disabled")
+        self.check_refused("https://127.0.0.1/a.mp4", "image_address_blocked")
+        self.check_refused("http://localhost/a.mp4", "image_address_blocked")
         self.check_refused("ftp://a/b.mp4", "image_scheme_not_supported")
         self.check_refused("concat:a|b", "image_scheme_not_supported")
         self.check_refused("/etc/passwd", "invalid_value")
