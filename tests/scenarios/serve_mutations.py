@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Ten thousand malformed requests: the process stays, its memory too, and nothing is a 500."""
+"""Ten thousand malformed requests: the process stays, its memory too, and nothing is a 500.
+
+QVL_SCENARIO_SCALE=10 makes them a hundred thousand."""
 import copy
 import json
 import os
@@ -14,7 +16,7 @@ CHAT = "/v1/chat/completions"
 SEED = int(os.environ.get("QVL_SCENARIO_SEED", "1"))
 PICTURE = image_part(DEMO / "samples" / "0000.png")
 
-VALID = [
+CHATS = [
     chat_body("你好", max_tokens=2),
     chat_body("你好", max_tokens=2, stream=True, stream_options={"include_usage": True}),
     chat_body([PICTURE, {"type": "text", "text": "图片里有什么"}], max_tokens=2),
@@ -29,7 +31,31 @@ VALID = [
               presence_penalty=1, frequency_penalty=-1, repetition_penalty=1.1, stop=["a", "b"]),
     {"model": MODEL, "max_tokens": 1, "messages": [user("x")], "tools": [
         {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]},
+    chat_body([{"type": "image_url", "image_url": {**PICTURE["image_url"], "detail": "low",
+                                                   "max_pixels": 9000}}], max_tokens=1,
+              min_pixels=2000, mm_processor_kwargs={"size": {"longest_edge": 8000}, "fps": 1},
+              bad_words=["a", "图"], include_stop_str_in_output=True, skip_special_tokens=False,
+              stop_token_ids=[1], logprobs=True, top_logprobs=1, cache_salt="s", user="u"),
 ]
+
+TEXTS = [
+    {"model": MODEL, "prompt": ["hello", "你好"], "max_tokens": 2, "n": 2, "best_of": 2,
+     "temperature": 0, "echo": True, "stop": ["a"], "suffix": "", "logit_bias": {"7": 1}},
+    {"model": MODEL, "prompt": [[1, 2], [3]], "max_tokens": 1, "logprobs": 2, "stream": True,
+     "stream_options": {"include_usage": True}, "allowed_token_ids": [1, 2], "seed": 1},
+    {"model": MODEL, "prompt": [4, 5], "max_tokens": 0, "return_token_ids": True},
+]
+
+TOKENS = [
+    ("/tokenize", {"model": MODEL, "prompt": "<|im_start|>hi", "parse_special": True,
+                   "return_token_strs": True, "add_special_tokens": False}),
+    ("/tokenize", {"messages": [user([PICTURE, {"type": "text", "text": "x"}])],
+                   "add_generation_prompt": False, "max_pixels": 9000}),
+    ("/detokenize", {"model": MODEL, "tokens": [1, 2, 3, 400]}),
+]
+
+# Chats most often: they have the most to go wrong.
+VALID = [(CHAT, body) for body in CHATS] + [("/v1/completions", body) for body in TEXTS] + TOKENS
 
 STRANGE = [None, True, False, 0, -1, 1, 1.5, 1e308, -1e308, 2 ** 31, 2 ** 63, -2 ** 63, 10 ** 400, "",
            "x", "\0", "é" * 300, "\u202e", "\U0001f600", [], {}, [[]], [{}], {"": {}}, [None], ["x"] * 50,
@@ -47,7 +73,7 @@ def places(value, path=()):
 
 def mutate_json(rng):
     """A valid body with a few values replaced, removed, doubled or moved."""
-    body = copy.deepcopy(rng.choice(VALID))
+    route, body = copy.deepcopy(rng.choice(VALID))
     for _ in range(rng.randint(1, 3)):
         path = rng.choice(list(places(body)))
         if not path:
@@ -66,7 +92,7 @@ def mutate_json(rng):
             holder[path[-1]] = text[:at] + rng.choice(["", "\0", "=", "/", "é"]) + text[at + 1:]
         else:
             holder[path[-1]] = copy.deepcopy(rng.choice(STRANGE))
-    if isinstance(body, dict):  # bounds the work, not the shape
+    if isinstance(body, dict) and route.startswith("/v1"):  # bounds the work, not the shape
         for field, most in (("max_tokens", 4), ("n", 2)):
             if isinstance(body.get(field), (int, float)) and body[field] > most:
                 body[field] = rng.choice([most, body[field]]) if field == "n" else most
@@ -74,7 +100,11 @@ def mutate_json(rng):
         if body["max_tokens"] is None:
             body["max_tokens"] = 2
         body.pop("min_tokens", None)
-    return request_bytes("POST", CHAT, body)
+    return request_bytes("POST", route, body)
+
+
+def valid_bytes(rng):
+    return request_bytes("POST", *rng.choice(VALID))
 
 
 def mutate_bytes(data, rng):
@@ -100,7 +130,7 @@ def mutate_bytes(data, rng):
 
 def mutate_cut(rng):
     """A valid request that ends too early."""
-    data = request_bytes("POST", CHAT, rng.choice(VALID))
+    data = valid_bytes(rng)
     return data[:rng.randrange(1, len(data))]
 
 
@@ -110,7 +140,7 @@ def malformed(rng):
         return mutate_json(rng)
     if kind < 9:
         return mutate_bytes(rng.choice([
-            request_bytes("POST", CHAT, rng.choice(VALID)), request_bytes("GET", "/health"),
+            valid_bytes(rng), request_bytes("GET", "/health"),
             request_bytes("GET", "/v1/models/" + MODEL, headers={"X-Request-Id": "a"})]), rng)
     return mutate_cut(rng)
 
