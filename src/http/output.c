@@ -111,6 +111,8 @@ static void write_head(struct connection *c, int status, const struct http_field
     buf_puts(out, "\r\n");
     for (size_t i = 0; i < field_count; i++)
         write_field(out, fields[i]);
+    for (size_t i = 0; i < c->exchange.more_count; i++)
+        write_field(out, c->exchange.more[i]);
     write_date(c->server, out);
     if (!c->keep_alive)
         buf_puts(out, "connection: close\r\n");

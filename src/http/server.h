@@ -15,6 +15,11 @@
 
 struct http_server;
 
+struct http_field {
+    const char *name;
+    struct str value;
+};
+
 struct http_exchange {
     const struct http_request *request; /* NULL in on_broken if the head never became complete */
     struct buf body;                    /* in on_request; the handler may take its memory */
@@ -24,6 +29,9 @@ struct http_exchange {
     uint64_t sent_bytes;
     int status; /* of the answer; 0 before it */
     void *user; /* the handler's */
+    /* The handler's too: further headers of the answer, whatever it is. */
+    const struct http_field *more;
+    size_t more_count;
 };
 
 struct http_handler {
@@ -70,11 +78,6 @@ uint32_t http_server_connections(const struct http_server *server);
 /* Cuts every connection (on_end is called) and lets the loop end. The memory is freed when all
  * handles are closed, by running the loop. Takes NULL. */
 void http_server_destroy(struct http_server *server);
-
-struct http_field {
-    const char *name;
-    struct str value;
-};
 
 /* A whole answer, with Content-Length. */
 void http_respond(struct http_exchange *x, int status, const struct http_field *fields,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "api/error.h"
+#include "server/cors.h"
 #include "server/routes.h"
 #include "server/service.h"
 
@@ -20,6 +21,7 @@ struct call {
     enum lang lang; /* of messages, by Accept-Language */
     struct log log; /* with the id */
     struct job *job;
+    struct http_field cors[CORS_FIELDS_MAX]; /* headers of every answer */
     const char *ignored; /* fields of the body that were, for x-ignored-parameters; NULL: none */
 
     /* For the access log. */

@@ -43,6 +43,8 @@ static struct call *call_begin(struct service *service, struct http_exchange *x)
         call->next->prev = call;
     service->calls = call;
     service->call_count++;
+    x->more = call->cors;
+    x->more_count = cors_fields(&call->settings->server.cors.origins, x->request, call->cors);
     identify(call);
     return call;
 }
@@ -93,13 +95,26 @@ static void refuse_method(struct call *call, struct str path, struct str method)
     call_refuse_with(call, &why, (struct http_field){"allow", str_from(allow)});
 }
 
-static void answer_options(struct call *call, struct str path)
+/* The preflight of a path that does not exist succeeds, so that the page can read the 404. */
+static bool answers_options(const struct call *call, bool known)
 {
+    const struct http_request *request = call->exchange->request;
+    return str_is(request->method, "OPTIONS") &&
+           (known || str_is(request->path, "*") ||
+            cors_is_preflight(&call->settings->server.cors.origins, request));
+}
+
+static void answer_options(struct call *call, bool known)
+{
+    const struct http_request *request = call->exchange->request;
     char allow[64];
-    route_allow(path, allow, sizeof allow);
-    const struct http_field fields[] = {{"allow", str_from(allow)},
-                                        {"x-request-id", str_from(call->id)}};
-    http_respond(call->exchange, 204, fields, ARRAY_LEN(fields), (struct str){0});
+    route_allow(known ? request->path : STR("*"), allow, sizeof allow);
+    struct http_field fields[2 + PREFLIGHT_FIELDS_MAX] = {{"allow", str_from(allow)},
+                                                          {"x-request-id", str_from(call->id)}};
+    size_t n = 2;
+    if (cors_is_preflight(&call->settings->server.cors.origins, request))
+        n += cors_preflight_fields(request, str_from(allow), fields + n);
+    http_respond(call->exchange, 204, fields, n, (struct str){0});
 }
 
 /* A body must be JSON; without a word about it, it is taken to be. */
@@ -148,8 +163,8 @@ static void on_head(void *arg, struct http_exchange *x)
     const struct str path = x->request->path, method = x->request->method;
     bool known;
     call->route = route_find(path, method, &known);
-    if (str_is(method, "OPTIONS") && (known || str_is(path, "*")))
-        answer_options(call, path);
+    if (answers_options(call, known))
+        answer_options(call, known);
     else if (!known)
         refuse_route(call, path);
     else if (!call->route)

@@ -165,6 +165,10 @@ MALFORMED = [
     ("no colon", b"X-A 1\r\n"),
     ("no name", b": 1\r\n"),
     ("two hosts", b"Host: y\r\n"),
+    ("a length with an underscore", b"Content_Length: 2\r\n"),
+    ("a coding with an underscore", b"Transfer_Encoding: chunked\r\n"),
+    ("a tab beside a length", b"Content-Length:\t2\r\n"),
+    ("a tab behind a coding", b"Transfer-Encoding: chunked\t\r\n"),
 ]
 
 CODINGS = [("gzip", 501), ("identity", 501), ("gzip, chunked", 501), ("xchunked", 501)]
@@ -220,7 +224,8 @@ class Malformed(Scenario):
         head = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\n")
         for chunk in (b"x\r\n", b"2\r\nabc\r\n", b"2\nab\r\n", b" 2\r\nab\r\n", b"-2\r\nab\r\n",
-                      b"0x2\r\nab\r\n", b"2 \r\nab\r\n", b"\r\n", b"fffffffffffffffff\r\n",
+                      b"0x2\r\nab\r\n", b"2 \r\nab\r\n", b"+2\r\nab\r\n", b"2;\r\nab\r\n",
+                      b"2;\nab\r\n", b"2;a b\r\nab\r\n", b"\r\n", b"fffffffffffffffff\r\n",
                       b"0\r\nContent-Length: 3\r\n\r\n", b"0\r\nbroken\r\n\r\n"):
             with self.subTest(chunk):
                 self.refused(head + chunk, 400, "bad_request")
@@ -239,7 +244,20 @@ class Malformed(Scenario):
         self.refused(b"GET /health HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request")
 
     def test_http_2_preface(self):
-        self.refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http_version_not_supported")
+        """The whole of it, with frames; the answer says what is spoken here."""
+        reply = self.refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\x12\4\0\0\0\0\0" +
+                             bytes(18), 505, "http_version_not_supported")
+        self.assertIn("HTTP/1.1", reply.error()["message"])
+        self.assertIn("HTTP/1.1", reply.error()["hint"])
+
+    def test_an_offered_upgrade_is_not_taken(self):
+        """RFC 9110, 7.8: the request is answered as if nothing had been offered."""
+        fields = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c",
+                  "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+        with self.server.connect() as connection:
+            for _ in range(2):
+                reply = connection.request("GET", "/health", headers=fields)
+                self.assertEqual((reply.status, reply.header("upgrade")), (200, None))
 
     def test_tls_on_the_plain_port(self):
         with self.server.connect() as connection:
@@ -441,6 +459,15 @@ class Leaving(Scenario):
                 getattr(connection, leave)()
                 self.left("wait-" + leave)
 
+    def test_behind_pipelined_requests(self):
+        """More requests wait than are read: the end is seen nevertheless."""
+        connection = self.server.connect()
+        connection.send(request_bytes("POST", "/v1/chat/completions", endless(n=16),
+                                      {"X-Request-Id": "behind"}) + HEALTH * 2500)
+        time.sleep(0.5)
+        connection.close()
+        self.left("behind")
+
     def test_during_prefill(self):
         words = "你好 hello " * 4000
         connection = self.server.connect()
@@ -490,6 +517,29 @@ class SlowReader(Scenario):
             with self.assertRaises((Closed, ConnectionError)):
                 while True:
                     slow.read_chunk()
+
+
+class Ping(Scenario):
+    """A stream with nothing to say says so every 15 s, so that no proxy takes it for dead."""
+
+    flags = ("--model.max-sequences", "1")
+
+    def test_a_stream_that_waits(self):
+        with self.server.connect() as busy, self.server.connect() as waiting:
+            busy.send(request_bytes("POST", "/v1/chat/completions", endless(n=16)))
+            time.sleep(0.2)
+            begin = time.monotonic()
+            waiting.send(request_bytes("POST", "/v1/chat/completions",
+                                       chat_body("你好", stream=True, max_tokens=2)))
+            waiting.read_head()
+            self.assertIn(b"role", waiting.read_chunk())
+            self.assertGreater(time.monotonic() - begin, 4)
+            begin = time.monotonic()
+            self.assertEqual(waiting.read_chunk(), b": ping\n\n")
+            self.assertGreater(time.monotonic() - begin, 13)
+            busy.close()
+            rest = b"".join(iter(waiting.read_chunk, b""))
+            self.assertTrue(rest.endswith(b"data: [DONE]\n\n"), rest)
 
 
 if __name__ == "__main__":
