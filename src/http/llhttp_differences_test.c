@@ -253,6 +253,11 @@ static bool close_and_keep_alive(struct str seen)
            holds_text(seen, "keep-alive");
 }
 
+static bool method_pri(struct str seen)
+{
+    return str_starts(first_line(seen), "PRI ");
+}
+
 static bool many_headers(struct str seen)
 {
     return count_fields(seen, "") > 101;
@@ -293,6 +298,7 @@ const struct difference differences[] = {
     {"body-limit", WE_REFUSE, "The request body of", length},
     {"header-limit", WE_REFUSE, "The request has more than", many_headers},
     {"method-list", THEY_REFUSE, "HPE_INVALID_METHOD", any_method},
+    {"method-pri", THEY_REFUSE, "HPE_INVALID_VERSION", method_pri},
     {"extension-rich", THEY_REFUSE, "HPE_INVALID_CHUNK_SIZE", rich_extension},
     {"tab-in-connection", KEEP_ALIVE_DIFFERS, "", tab_in_connection},
     {"close-wins", KEEP_ALIVE_DIFFERS, "", close_and_keep_alive},
