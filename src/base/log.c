@@ -3,10 +3,8 @@
 #include "base/buf.h"
 #include "base/json_text.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { LINE_MAX_BYTES = 64 * 1024, MESSAGE_MAX_BYTES = 8 * 1024 };
 
@@ -38,19 +36,6 @@ static void add_fields(struct buf *line, const struct log *log, enum log_format 
         buf_puts(line, log->fields[i].key);
         buf_puts(line, format == LOG_JSON ? "\":" : "=");
         json_text_string(line, log->fields[i].value);
-    }
-}
-
-static void write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        const ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return;
-        bytes += n;
-        len -= (size_t)n;
     }
 }
 
@@ -90,7 +75,7 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
         buf_putc(&line, '\n');
     }
     if (!line.failed)
-        write_all(sink->fd, line.data, line.len);
+        sink->put(sink->arg, level, buf_str(&line));
     buf_release(&message);
     buf_release(&line);
 }

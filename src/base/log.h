@@ -1,8 +1,8 @@
 /* Structured log lines with inherited context (dovecot's events).
  *
  * A `struct log` is a sink's handle plus fields; a child inherits all fields of its parent, so
- * every line about a request carries its id without anybody passing it along. Lines are written
- * whole, by one write call; any thread may log. Values are escaped: no field can break a line. */
+ * every line about a request carries its id without anybody passing it along. Lines go
+ * to the sink whole; any thread may log. Values are escaped: no field can break a line. */
 #pragma once
 
 #include "base/clock.h"
@@ -13,7 +13,8 @@ enum log_format { LOG_JSON, LOG_TEXT };
 
 /* Where lines go; lives as long as the process. */
 struct log_sink {
-    int fd;
+    void (*put)(void *arg, enum log_level level, struct str line); /* whole, with its newline */
+    void *arg;
     enum log_level level; /* lines below it are dropped */
     enum log_format format;
     const struct clock *clock;

@@ -4,7 +4,6 @@
 #include "json/writer.h"
 
 #include <time.h>
-#include <unistd.h>
 
 enum { LINE_MAX_BYTES = 32 << 10, TEXT_MAX = 1024 };
 
@@ -84,7 +83,7 @@ static void write_combined(struct buf *out, const struct access_line *line)
 
 void access_log_write(const struct access_log *log, const struct access_line *line)
 {
-    if (log->fd < 0)
+    if (!log->file)
         return;
     struct buf out;
     buf_init(&out, LINE_MAX_BYTES);
@@ -93,7 +92,7 @@ void access_log_write(const struct access_log *log, const struct access_line *li
     else
         write_combined(&out, line);
     buf_putc(&out, '\n');
-    if (!out.failed && write(log->fd, out.data, out.len) < 0)
-        buf_clear(&out); /* a full disk does not stop the service */
+    if (!out.failed)
+        log_file_put(log->file, LOG_INFO, buf_str(&out));
     buf_release(&out);
 }

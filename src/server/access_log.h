@@ -4,12 +4,13 @@
 
 #include "base/str.h"
 #include "config/settings.h"
+#include "os/log_file.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct access_log {
-    int fd; /* -1: off */
+    struct log_file *file; /* borrowed; NULL: off */
     enum access_log_format format;
 };
 

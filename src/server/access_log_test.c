@@ -3,8 +3,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/test.h"
+#include "os/file.h"
 #include "json/json.h"
 
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,19 +29,18 @@ static struct access_line usual(void)
     };
 }
 
-/* What is written for a line, through a pipe. */
+/* What is written for a line. */
 static void written(enum access_log_format format, const struct access_line *line, struct buf *out)
 {
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    access_log_write(&(struct access_log){ends[1], format}, line);
-    close(ends[1]);
-    char piece[4096];
-    ssize_t n;
+    char path[] = "/tmp/qvl-access-XXXXXX";
+    close(mkstemp(path));
+    struct log_file *file;
+    assert_int_equal(log_file_open(path, &file, NULL), STATUS_OK);
+    access_log_write(&(struct access_log){file, format}, line);
+    log_file_close(file, 5000);
     buf_init(out, 1 << 20);
-    while ((n = read(ends[0], piece, sizeof piece)) > 0)
-        buf_add(out, piece, (size_t)n);
-    close(ends[0]);
+    assert_int_equal(file_read(path, out, NULL), STATUS_OK);
+    unlink(path);
 }
 
 static void assert_line(enum access_log_format format, const struct access_line *line,
@@ -148,8 +149,7 @@ static void test_off(void **state)
 {
     (void)state;
     const struct access_line line = usual();
-    access_log_write(&(struct access_log){-1, ACCESS_LOG_JSON}, &line);
-    access_log_write(&(struct access_log){1000000, ACCESS_LOG_JSON}, &line); /* cannot be written */
+    access_log_write(&(struct access_log){NULL, ACCESS_LOG_JSON}, &line);
 }
 
 int main(void)

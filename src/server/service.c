@@ -4,8 +4,6 @@
 #include "server/job.h"
 #include "server/loading.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -84,20 +82,28 @@ static void end_drain(struct service *service, int64_t now_ns)
         stop(service);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_end_signal(struct service *service)
 {
-    (void)number;
-    struct service *service = handle->data;
     if (service->state == SERVICE_FAILED)
         return; /* it ends already, with its own exit status */
     if (service->state == SERVICE_LOADING) {
         http_server_drain(service->http); /* removes the files of unix sockets */
+        logs_close(&service->logs);
         _exit(0); /* nothing was promised to anybody, and the loading cannot be interrupted */
     }
     if (service->state == SERVICE_DRAINING)
         service->drain_end_ns = (int64_t)uv_hrtime(); /* asked twice: now */
     else
         drain(service);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct service *service = handle->data;
+    if (number == SIGUSR1)
+        logs_reopen(&service->logs);
+    else
+        on_end_signal(service);
 }
 
 static void tick_draining(struct service *service, int64_t now_ns)
@@ -156,40 +162,6 @@ static void on_loaded(struct service *service, enum status status, const struct 
         service->hooks.on_ready(service->hooks.arg, service);
 }
 
-/* "stderr", "stdout", "off" or a file; -1: off. */
-static enum status open_log(const char *name, int *fd, struct reason *why)
-{
-    *fd = strcmp(name, "stdout") == 0 ? STDOUT_FILENO : STDERR_FILENO;
-    if (strcmp(name, "stderr") == 0 || strcmp(name, "stdout") == 0)
-        return STATUS_OK;
-    *fd = -1;
-    if (strcmp(name, "off") == 0)
-        return STATUS_OK;
-    *fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (*fd >= 0)
-        return STATUS_OK;
-    reason_set(why, "unreadable", "The log %s cannot be opened: %s.", "无法打开日志 %s：%s。", name,
-               strerror(errno));
-    return STATUS_IO;
-}
-
-static void close_log(int fd)
-{
-    if (fd > STDERR_FILENO)
-        close(fd);
-}
-
-static enum status open_logs(struct service *service, struct reason *why)
-{
-    const struct settings *set = service->settings;
-    const enum status status = open_log(set->log.access, &service->access_log.fd, why);
-    service->access_log.format = set->log.format;
-    service->error_sink = (struct log_sink){
-        .fd = -1, .level = set->log.level, .format = LOG_JSON, .clock = &clock_system};
-    log_root(&service->log, &service->error_sink);
-    return status == STATUS_OK ? open_log(set->log.error, &service->error_sink.fd, why) : status;
-}
-
 static enum status listen_all(struct service *service, struct reason *why)
 {
     const struct settings *set = service->settings;
@@ -208,7 +180,7 @@ static enum status listen_all(struct service *service, struct reason *why)
 
 static void watch(struct service *service)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         uv_signal_init(&service->loop, &service->signals[i]);
         service->signals[i].data = service;
@@ -233,7 +205,7 @@ static void allow_many_files(void)
 static enum status begin(struct service *service, struct reason *why)
 {
     allow_many_files();
-    enum status status = open_logs(service, why);
+    enum status status = logs_open(&service->logs, service->settings, why);
     if (status == STATUS_OK)
         status = listen_all(service, why);
     if (status == STATUS_OK)
@@ -274,8 +246,7 @@ enum status service_run(struct settings *settings, const char *model_path,
         }
     }
     model_destroy(service->model);
-    close_log(service->access_log.fd);
-    close_log(service->error_sink.fd);
+    logs_close(&service->logs);
     settings_release(service->settings);
     free(service);
     return status;

@@ -4,13 +4,12 @@
  * engine. State: loading → ready → draining, or loading → failed. */
 #pragma once
 
-#include "base/log.h"
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "fetch/fetcher.h"
 #include "http/server.h"
-#include "server/access_log.h"
 #include "server/inbox.h"
+#include "server/logs.h"
 
 enum service_state { SERVICE_LOADING, SERVICE_READY, SERVICE_DRAINING, SERVICE_FAILED };
 
@@ -31,9 +30,7 @@ struct service {
     struct service_hooks hooks;
     uv_loop_t loop;
     struct http_server *http;
-    struct log_sink error_sink;
-    struct log log;
-    struct access_log access_log;
+    struct logs logs;
 
     enum service_state state;
     struct loading *loading; /* while the model is loaded */
@@ -49,7 +46,7 @@ struct service {
     struct call *calls; /* all that are not over */
     uint32_t call_count;
     uv_timer_t tick;
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     int64_t drain_end_ns;
     bool stopping; /* everything is being closed */
 };

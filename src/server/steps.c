@@ -24,7 +24,7 @@ static void identify(struct call *call)
     else
         request_id_make("req_", call->id, sizeof call->id);
     call->lang = language_of(header_of(call->exchange, "accept-language"), LANG_EN);
-    log_child(&call->log, &call->service->log);
+    log_child(&call->log, &call->service->logs.root);
     log_field_set(&call->log, "request_id", str_from(call->id));
 }
 
@@ -210,7 +210,7 @@ static void log_access(const struct call *call, const struct http_exchange *x,
         .prompt_tokens = call->prompt_tokens,
         .output_tokens = call->output_tokens,
     };
-    access_log_write(&call->service->access_log, &line);
+    access_log_write(&call->service->logs.access, &line);
 }
 
 static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
