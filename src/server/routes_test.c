@@ -94,9 +94,26 @@ static void test_nearest(void **state)
     }
 }
 
+/* Also the last one of a table that grew. */
+static void test_every_route_is_found_and_near(void **state)
+{
+    (void)state;
+    for (const struct route *route = routes; route->path; route++) {
+        bool known;
+        char path[128];
+        snprintf(path, sizeof path, "%.*s%s", (int)strcspn(route->path, "{"), route->path,
+                 strchr(route->path, '{') ? "x" : "");
+        assert_ptr_equal(route_find(str_from(path), str_from(route->method), &known), route);
+        strcat(path, "/");
+        if (!strchr(route->path, '{'))
+            assert_string_equal(route_nearest(str_from(path)), route->path);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_find), cmocka_unit_test(test_allow),
-                                       cmocka_unit_test(test_id), cmocka_unit_test(test_nearest)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find), cmocka_unit_test(test_allow), cmocka_unit_test(test_id),
+        cmocka_unit_test(test_every_route_is_found_and_near), cmocka_unit_test(test_nearest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,8 @@ class Start(unittest.TestCase):
                 self.assertRegex(ready, pattern)
             self.assertNotIn(":0 ", ready)
             for route in ("GET   /health ", "GET   /health/ready ", "GET   /v1/models ",
-                          "GET   /v1/models/{id} ", "POST  /v1/chat/completions "):
+                          "GET   /v1/models/{id} ", "POST  /v1/chat/completions ",
+                          "POST  /v1/completions ", "POST  /tokenize ", "POST  /detokenize "):
                 self.assertIn(route, text)
             self.assertRegex(text, r"/health +open\n")
             self.assertRegex(text, r"/v1/chat/completions +open: no keys are configured\n")
