@@ -298,6 +298,7 @@ const struct difference differences[] = {
     {"body-limit", WE_REFUSE, "The request body of", length},
     {"header-limit", WE_REFUSE, "The request has more than", many_headers},
     {"method-list", THEY_REFUSE, "HPE_INVALID_METHOD", any_method},
+    {"method-list", THEY_REFUSE, "HPE_INVALID_CONSTANT: Invalid method for HTTP", any_method},
     {"method-pri", THEY_REFUSE, "HPE_INVALID_VERSION", method_pri},
     {"extension-rich", THEY_REFUSE, "HPE_INVALID_CHUNK_SIZE", rich_extension},
     {"tab-in-connection", KEEP_ALIVE_DIFFERS, "", tab_in_connection},

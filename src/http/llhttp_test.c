@@ -102,6 +102,7 @@ static const struct str pieces[] = {
     PIECE("http://h"),
     PIECE("CONNECT h:1 "),
     PIECE("PRI / HTTP/1.1" CRLF),
+    PIECE("DESCRIBE / HTTP/1.1" CRLF),
     PIECE("HEAD "),
     PIECE("QUERY "),
 };
