@@ -16,6 +16,7 @@ extern char **environ;
 
 struct announcer {
     const struct cli *cli;
+    const struct settings_flags *flags;
     struct progress progress;
     bool routes; /* list them at the start */
 };
@@ -101,7 +102,22 @@ static void on_draining(void *arg, const struct service *service)
     fflush(stdout);
 }
 
-static int serve(const struct cli *cli, struct settings *settings)
+static enum status load(const struct cli *cli, const struct settings_flags *flags,
+                        struct settings **settings, struct reason *why)
+{
+    const struct settings_sources sources = {
+        .file = cli->config, .flags = flags, .environment = environ};
+    return settings_load(&sources, settings, why);
+}
+
+static enum status load_anew(void *arg, struct settings **out, struct reason *why)
+{
+    const struct announcer *a = arg;
+    return load(a->cli, a->flags, out, why);
+}
+
+static int serve(const struct cli *cli, const struct settings_flags *flags,
+                 struct settings *settings)
 {
     for (size_t i = 0; i < settings->snapshot->warnings.count; i++)
         fprintf(stderr, "qvl: %s\n", settings->snapshot->warnings.items[i].text[cli->lang]);
@@ -116,24 +132,16 @@ static int serve(const struct cli *cli, struct settings *settings)
         cli_report(cli, &why);
         return EXIT_USAGE;
     }
-    struct announcer announcer = {.cli = cli, .routes = cli->verbosity >= 0};
+    struct announcer announcer = {.cli = cli, .flags = flags, .routes = cli->verbosity >= 0};
     progress_begin(&announcer.progress, cli, cli_text(cli, "loading", "加载"));
-    const struct service_hooks hooks = {&announcer, on_listening, on_progress, on_ready,
-                                        on_draining};
+    const struct service_hooks hooks = {&announcer, on_listening, on_progress,
+                                        on_ready,   on_draining,  load_anew};
     const enum status status = service_run(settings, path[0] ? path : demo, hooks, &why);
     progress_end(&announcer.progress);
     if (status == STATUS_OK)
         return EXIT_OK;
     cli_report(cli, &why);
     return EXIT_USAGE;
-}
-
-static enum status load(const struct cli *cli, const struct settings_flags *flags,
-                        struct settings **settings, struct reason *why)
-{
-    const struct settings_sources sources = {
-        .file = cli->config, .flags = flags, .environment = environ};
-    return settings_load(&sources, settings, why);
 }
 
 static int parse_and_serve(struct cli *cli, int argc, char **argv, struct settings_flags *flags)
@@ -160,7 +168,7 @@ static int parse_and_serve(struct cli *cli, int argc, char **argv, struct settin
         cli_report(cli, &why);
         return EXIT_USAGE;
     }
-    const int code = serve(cli, settings);
+    const int code = serve(cli, flags, settings);
     settings_release(settings);
     return code;
 }

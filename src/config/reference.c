@@ -102,6 +102,8 @@ static void write_type(const struct setting *row, struct buf *out, enum lang lan
         buf_printf(out, word(lang, "; default `%s`", "；默认 `%s`"), row->fallback);
     else
         buf_puts(out, word(lang, "; unset by default", "；默认不设置"));
+    if (row->restart)
+        buf_puts(out, word(lang, "; a change needs a restart", "；修改后须重启"));
     buf_putc(out, '\n');
 }
 

@@ -268,3 +268,13 @@ void origin_place(const struct origin *origin, char out[256])
     else if (origin->kind != ORIGIN_DEFAULT)
         snprintf(out, 256, "%s", origin->name);
 }
+
+size_t snapshot_next_change(const struct snapshot *a, const struct snapshot *b, size_t index)
+{
+    for (; index < a->table->count; index++) {
+        const struct setting *row = &a->table->rows[index];
+        if (!value_same(row, field_of(a, row), field_of(b, row)))
+            break;
+    }
+    return index;
+}

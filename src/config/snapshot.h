@@ -45,6 +45,10 @@ MUST_CHECK enum status snapshot_load(const struct setting_table *table,
                                      struct reason *why);
 void snapshot_destroy(struct snapshot *snapshot); /* takes NULL */
 
+/* The next row, from `index` on, whose values differ in two snapshots of one table; the table's
+ * count if there is no other. Texts of secrets are compared too. */
+size_t snapshot_next_change(const struct snapshot *a, const struct snapshot *b, size_t index);
+
 /* Where a setting came from; `path` must be in the table. */
 const struct origin *snapshot_origin(const struct snapshot *snapshot, const char *path);
 

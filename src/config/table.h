@@ -51,6 +51,7 @@ struct setting {
     const char *fallback; /* the default, as text; NULL: unset, or an empty list */
     double min, max;      /* numbers only; in the field's unit; bounds included */
     bool required;        /* inside records only */
+    bool restart;         /* a reload does not change it */
     const char *alias;    /* a short flag, without dashes; or NULL */
     /* NULL-terminated: what a CHOICE may be; what a PATH may be beside paths; the one word that an
      * integer may be, stored as 0. */

@@ -48,5 +48,8 @@ MUST_CHECK enum status value_set_defaults(const struct setting_table *table,
 /* Appends the value as YAML that reads back as itself; nothing if unset; secrets as "***". */
 void value_write(const struct setting *row, const void *field, struct buf *out);
 
+/* Whether two fields have the same value, secrets included. False too without memory. */
+bool value_same(const struct setting *row, const void *a, const void *b);
+
 /* "from 1KiB to 16GiB", "one of json, combined"; empty if the type alone says all. */
 void value_range_text(const struct setting *row, enum lang lang, struct buf *out);

@@ -151,6 +151,37 @@ void value_write(const struct setting *row, const void *field, struct buf *out)
     }
 }
 
+static bool same_records(const struct setting_table *table, const struct record_list *a,
+                         const struct record_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; i < a->count && same; i++) {
+        const char *one = (const char *)a->items + i * table->size;
+        const char *other = (const char *)b->items + i * table->size;
+        for (size_t k = 0; k < table->count && same; k++)
+            same = value_same(&table->rows[k], one + table->rows[k].offset,
+                              other + table->rows[k].offset);
+    }
+    return same;
+}
+
+bool value_same(const struct setting *row, const void *a, const void *b)
+{
+    if (row->type == SETTING_SECRET)
+        return strcmp(*(const char *const *)a, *(const char *const *)b) == 0;
+    if (row->type == SETTING_RECORDS)
+        return same_records(row->table, a, b);
+    struct buf one, other;
+    buf_init(&one, (size_t)1 << 20);
+    buf_init(&other, (size_t)1 << 20);
+    value_write(row, a, &one);
+    value_write(row, b, &other);
+    const bool same = !one.failed && !other.failed && str_eq(buf_str(&one), buf_str(&other));
+    buf_release(&one);
+    buf_release(&other);
+    return same;
+}
+
 static bool has_range(enum setting_type type)
 {
     return (type >= SETTING_INTEGER && type <= SETTING_PERCENT);

@@ -73,6 +73,7 @@ static void begin_exchange(struct connection *c)
         .peer_port = c->exchange.peer_port,
         .begun_ns = c->server->now_ns,
     };
+    c->parser.limits = c->server->options.limits;
     buf_init(&c->exchange.body, (size_t)c->server->options.limits.body + 1);
     c->chunked = c->keep_alive = false;
     connection_set_state(c, CONNECTION_HEAD);

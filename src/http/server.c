@@ -109,6 +109,11 @@ enum status http_server_create(uv_loop_t *loop, const struct http_server_options
     return STATUS_OK;
 }
 
+void http_server_set_options(struct http_server *server, const struct http_server_options *options)
+{
+    server->options = *options;
+}
+
 uint32_t http_server_connections(const struct http_server *server)
 {
     return server->connection_count;

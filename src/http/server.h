@@ -71,6 +71,9 @@ MUST_CHECK enum status http_server_listen(struct http_server *server, const char
  * False if there is no such listener. */
 bool http_server_address(const struct http_server *server, size_t index, char *out, size_t size);
 
+/* For requests that begin from now on. */
+void http_server_set_options(struct http_server *server, const struct http_server_options *options);
+
 /* Stops listening and closes idle connections; running exchanges are the last of theirs. */
 void http_server_drain(struct http_server *server);
 uint32_t http_server_connections(const struct http_server *server);

@@ -3,6 +3,7 @@
 #include "server/call.h"
 #include "server/job.h"
 #include "server/loading.h"
+#include "server/reload.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -102,6 +103,8 @@ static void on_signal(uv_signal_t *handle, int number)
     struct service *service = handle->data;
     if (number == SIGUSR1)
         logs_reopen(&service->logs);
+    else if (number == SIGHUP)
+        service_reload(service);
     else
         on_end_signal(service);
 }
@@ -165,12 +168,7 @@ static void on_loaded(struct service *service, enum status status, const struct 
 static enum status listen_all(struct service *service, struct reason *why)
 {
     const struct settings *set = service->settings;
-    struct http_server_options options = http_server_options_default;
-    options.limits = http_limits_default;
-    options.limits.body = (uint64_t)set->server.max_body_bytes;
-    options.header_timeout_ms = (uint64_t)set->server.header_timeout_ms;
-    options.idle_timeout_ms = (uint64_t)set->server.idle_timeout_ms;
-    options.body_min_rate = (uint64_t)set->server.body_min_rate;
+    const struct http_server_options options = service_http_options(set);
     enum status status =
         http_server_create(&service->loop, &options, call_handler(service), &service->http, why);
     for (size_t i = 0; i < set->server.listen.count && status == STATUS_OK; i++)
@@ -180,7 +178,7 @@ static enum status listen_all(struct service *service, struct reason *why)
 
 static void watch(struct service *service)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         uv_signal_init(&service->loop, &service->signals[i]);
         service->signals[i].data = service;
@@ -227,6 +225,8 @@ enum status service_run(struct settings *settings, const char *model_path,
     if (!service)
         return reason_no_memory(why, sizeof *service);
     service->settings = settings_hold(settings);
+    service->first = settings_hold(settings);
+    service->policy_version = 1;
     service->model_path = model_path;
     service->name = settings->model.name;
     service->hooks = hooks;
@@ -248,6 +248,7 @@ enum status service_run(struct settings *settings, const char *model_path,
     model_destroy(service->model);
     logs_close(&service->logs);
     settings_release(service->settings);
+    settings_release(service->first);
     free(service);
     return status;
 }

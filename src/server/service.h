@@ -22,10 +22,14 @@ struct service_hooks {
     void (*on_progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
     void (*on_ready)(void *arg, const struct service *service);
     void (*on_draining)(void *arg, const struct service *service);
+    /* The settings anew, from the sources of the first; the caller holds them. */
+    enum status (*load)(void *arg, struct settings **out, struct reason *why);
 };
 
 struct service {
     struct settings *settings; /* held; those of calls that begin now */
+    struct settings *first;    /* held; what a reload does not change is as these say */
+    uint32_t policy_version;   /* 1, and one more with every reload */
     const char *model_path;    /* borrowed */
     struct service_hooks hooks;
     uv_loop_t loop;
@@ -46,7 +50,7 @@ struct service {
     struct call *calls; /* all that are not over */
     uint32_t call_count;
     uv_timer_t tick;
-    uv_signal_t signals[3];
+    uv_signal_t signals[4];
     int64_t drain_end_ns;
     bool stopping; /* everything is being closed */
 };

@@ -1,0 +1,85 @@
+#include "server/reload.h"
+
+#include "config/table.h"
+
+enum { NAMES_BYTES = 8 << 10 };
+
+struct http_server_options service_http_options(const struct settings *settings)
+{
+    struct http_server_options options = http_server_options_default;
+    options.limits = http_limits_default;
+    options.limits.body = (uint64_t)settings->server.max_body_bytes;
+    options.header_timeout_ms = (uint64_t)settings->server.header_timeout_ms;
+    options.idle_timeout_ms = (uint64_t)settings->server.idle_timeout_ms;
+    options.body_min_rate = (uint64_t)settings->server.body_min_rate;
+    options.bodies_max = (uint64_t)settings->server.max_buffered_bytes;
+    options.connections_max = (uint32_t)settings->server.max_connections;
+    return options;
+}
+
+/* The names of what differs, with commas: what has changed, or what needs a restart to change. */
+static void list_changes(const struct settings *before, const struct settings *now, bool restart,
+                         struct buf *out)
+{
+    const struct setting_table *table = now->snapshot->table;
+    for (size_t i = 0;; i++) {
+        i = snapshot_next_change(before->snapshot, now->snapshot, i);
+        if (i == table->count)
+            return;
+        if (table->rows[i].restart == restart)
+            buf_printf(out, "%s%s", out->len ? ", " : "", table->rows[i].path);
+    }
+}
+
+static void tell_list(const struct service *service, struct settings *before, bool restart,
+                      const char *format)
+{
+    struct buf names;
+    buf_init(&names, NAMES_BYTES);
+    list_changes(before, service->settings, restart, &names);
+    if (names.len > 0)
+        log_write(&service->logs.root, restart ? LOG_WARNING : LOG_INFO, format, names.data);
+    buf_release(&names);
+}
+
+static void tell(const struct service *service, struct settings *before)
+{
+    const struct log *log = &service->logs.root;
+    const struct snapshot *now = service->settings->snapshot;
+    log_info(log, "The configuration was read anew: version %u.", service->policy_version);
+    tell_list(service, before, false, "Changed: %s.");
+    tell_list(service, service->first, true, "Changed, but as before until a restart: %s.");
+    for (size_t i = 0; i < now->warnings.count; i++)
+        log_warning(log, "%s", now->warnings.items[i].text[LANG_EN]);
+}
+
+static void tell_failure(const struct service *service, const struct reason *why)
+{
+    log_error(&service->logs.root,
+              "The configuration was not read anew, and stays as it was: %s%s%s%s%s", why->subject,
+              why->subject[0] ? ": " : "", why->message[LANG_EN], why->hint[LANG_EN][0] ? " " : "",
+              why->hint[LANG_EN]);
+}
+
+void service_reload(struct service *service)
+{
+    struct settings *now, *before = service->settings;
+    struct reason why;
+    enum status status = service->hooks.load(service->hooks.arg, &now, &why);
+    if (status) {
+        tell_failure(service, &why);
+        return;
+    }
+    status = logs_change(&service->logs, before, now, &why);
+    if (status) {
+        tell_failure(service, &why);
+        settings_release(now);
+        return;
+    }
+    const struct http_server_options options = service_http_options(now);
+    http_server_set_options(service->http, &options);
+    service->settings = now;
+    service->policy_version++;
+    tell(service, before);
+    settings_release(before);
+}
