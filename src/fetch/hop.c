@@ -167,14 +167,19 @@ static void set_callbacks(struct hop *hop)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, hop);
 }
 
+/* libcurl keeps a parsed store for the next transfer only if it comes from one file and no
+ * directory; parsing the system's takes 25 ms. A directory is read as certificates are needed. */
 static void set_trust(const struct hop *hop, const struct fetch_trust *trust)
 {
+    const char *file = trust->ca_file;
+    if (!file && !trust->ca_directory)
+        curl_easy_getinfo(hop->easy, CURLINFO_CAINFO, &file);
     curl_easy_setopt(hop->easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(hop->easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (trust->ca_file)
-        curl_easy_setopt(hop->easy, CURLOPT_CAINFO, trust->ca_file);
-    if (trust->ca_directory)
-        curl_easy_setopt(hop->easy, CURLOPT_CAPATH, trust->ca_directory);
+    if (file || trust->ca_directory) {
+        curl_easy_setopt(hop->easy, CURLOPT_CAINFO, file);
+        curl_easy_setopt(hop->easy, CURLOPT_CAPATH, file ? NULL : trust->ca_directory);
+    }
 }
 
 bool hop_init(struct hop *hop, const struct fetch_rules *rules, const struct fetch_trust *trust,

@@ -20,7 +20,8 @@ struct fetch_rules {
     uint32_t running, running_per_client; /* fetches at once; more of them wait */
 };
 
-/* Where certificates are looked for; NULL: libcurl's own place. */
+/* Where certificates are looked for, and nowhere else: the file, else the directory, else the
+ * system's store. */
 struct fetch_trust {
     const char *ca_file, *ca_directory;
 };
