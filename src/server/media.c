@@ -151,32 +151,36 @@ static enum status too_large(uint64_t max_bytes, struct reason *why)
     return STATUS_LIMIT;
 }
 
-/* A file without a name, in memory. */
-static enum status keep_in_memory(struct str bytes, int *fd, struct reason *why)
+/* Decodes into the file's own pages. `size`: more than can come. */
+static enum status decode_to_file(struct str url, int fd, size_t size, struct reason *why)
 {
-    *fd = memfd_create("qvl-video", MFD_CLOEXEC);
-    while (*fd >= 0 && bytes.len > 0) {
-        const ssize_t n = write(*fd, bytes.ptr, bytes.len);
-        if (n > 0) {
-            bytes = str_slice(bytes, (size_t)n, bytes.len);
-        } else if (n < 0 && errno != EINTR) {
-            close(*fd);
-            *fd = -1;
-        }
-    }
-    return *fd >= 0 ? STATUS_OK : reason_no_memory(why, bytes.len);
+    char *pages = ftruncate(fd, (off_t)size) == 0
+                      ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                      : MAP_FAILED;
+    if (pages == MAP_FAILED)
+        return reason_no_memory(why, size);
+    struct buf bytes = {.data = pages, .cap = size, .max = size - 1}; /* it never has to grow */
+    enum status status = data_url_decode(url, &bytes, why);
+    munmap(pages, size);
+    if (status == STATUS_OK && ftruncate(fd, (off_t)bytes.len) != 0)
+        status = read_failed(why);
+    return status;
 }
 
+/* A file without a name, in memory. */
 static enum status open_data(struct str url, uint64_t max_bytes, int *fd, struct reason *why)
 {
-    struct buf bytes;
-    buf_init(&bytes, max_bytes);
-    enum status status = data_url_decode(url, &bytes, why);
+    const size_t size = (size_t)(url.len < max_bytes ? url.len : max_bytes) + 1;
+    *fd = memfd_create("qvl-video", MFD_CLOEXEC);
+    if (*fd < 0)
+        return reason_no_memory(why, size);
+    enum status status = decode_to_file(url, *fd, size, why);
     if (status == STATUS_LIMIT)
         status = too_large(max_bytes, why);
-    if (status == STATUS_OK)
-        status = keep_in_memory(buf_str(&bytes), fd, why);
-    buf_release(&bytes);
+    if (status != STATUS_OK) {
+        close(*fd);
+        *fd = -1;
+    }
     return status;
 }
 
