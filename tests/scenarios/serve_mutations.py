@@ -146,6 +146,9 @@ def malformed(rng):
 
 
 class Mutations(Scenario):
+    # Caches that fill at once: what still grows is lost.
+    flags = ("--model.kv-cache", "8MiB", "--model.image.cache", "1MiB")
+
     def one(self, data):
         """Sends, ends the input, and reads all that comes; the statuses of the answers."""
         statuses = []
