@@ -2,6 +2,7 @@
 
 #include "json/writer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define INVALID_REQUEST "invalid_request_error"
@@ -62,6 +63,20 @@ void error_write(struct buf *out, const struct reason *why, enum lang lang, cons
     write_key(&w, "docs", docs);
     json_end_object(&w);
     json_end_object(&w);
+}
+
+/* No text here needs escapes: titles have none, and ids are of letters, digits and "._-". */
+size_t error_write_no_memory(char out[ERROR_NO_MEMORY_BYTES], enum lang lang,
+                             const char *request_id)
+{
+    const struct error_row *row = error_find("memory_full");
+    const int n = snprintf(out, ERROR_NO_MEMORY_BYTES,
+                           "{\"error\":{\"message\":\"%s%s\",\"type\":\"%s\",\"param\":null,"
+                           "\"code\":\"%s\",\"request_id\":\"%s\",\"hint\":null,"
+                           "\"docs\":\"docs/errors.md#%s\"}}",
+                           row->title[lang], lang == LANG_ZH ? "。" : ".", row->type, row->code,
+                           request_id, row->code);
+    return (size_t)n;
 }
 
 void error_write_event(struct buf *out, const struct reason *why, enum lang lang,

@@ -23,6 +23,12 @@ const struct error_row *error_rows(size_t *count);
  * NULL writes null. */
 void error_write(struct buf *out, const struct reason *why, enum lang lang, const char *request_id);
 
+enum { ERROR_NO_MEMORY_BYTES = 1024 };
+
+/* The same for memory_full, when there is no memory to write it. Returns its length. */
+size_t error_write_no_memory(char out[ERROR_NO_MEMORY_BYTES], enum lang lang,
+                             const char *request_id);
+
 /* The same as a server-sent event, for a stream that fails after its first byte:
  * data: {"error":…} and a blank line. */
 void error_write_event(struct buf *out, const struct reason *why, enum lang lang,

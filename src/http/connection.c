@@ -17,6 +17,8 @@ static void release(struct connection *c)
     buf_release(&c->pipelined);
     buf_release(&c->out);
     buf_release(&c->flying);
+    buf_release(&c->wire);
+    tls_session_destroy(c->tls);
     free(c);
 }
 
@@ -48,10 +50,26 @@ static void close_handle(struct connection *c)
         uv_close(&c->uv.handle, on_close);
 }
 
+/* The last word of TLS, without which a client cannot tell an end from a cut (RFC 8446, 6.1); if
+ * the system has room for it. */
+static void end_tls(struct connection *c)
+{
+    if (!c->tls || c->writing)
+        return;
+    tls_session_end(c->tls);
+    tls_session_drain(c->tls, &c->wire);
+    const uv_buf_t piece = uv_buf_init(c->wire.data, (unsigned)c->wire.len);
+    if (c->wire.len > 0)
+        uv_try_write(&c->uv.stream, &piece, 1);
+    buf_clear(&c->wire);
+}
+
 void connection_close(struct connection *c, const struct reason *cut)
 {
     if (c->state == CONNECTION_CLOSED)
         return;
+    if (c->state == CONNECTION_IDLE && !cut)
+        end_tls(c);
     connection_set_state(c, CONNECTION_CLOSED);
     end_exchange(c, cut);
     close_handle(c);
@@ -185,7 +203,8 @@ static void on_end_of_input(struct connection *c)
     const int64_t now = c->server->now_ns;
     c->input_ended = true;
     uv_read_stop(&c->uv.stream);
-    if (c->state == CONNECTION_IDLE || c->state == CONNECTION_LINGER) {
+    if (c->state == CONNECTION_OPENING || c->state == CONNECTION_IDLE ||
+        c->state == CONNECTION_LINGER) {
         connection_close(c, NULL);
     } else if (reading(c)) {
         connection_client_left(c);
@@ -193,6 +212,57 @@ static void on_end_of_input(struct connection *c)
                now - c->request_end_ns > (int64_t)HALF_CLOSE_MS * 1000000) {
         connection_client_left(c);
     }
+}
+
+/* A client that speaks plain HTTP where TLS is spoken is answered so that it can read it. */
+static void answer_plainly(struct connection *c)
+{
+    struct reason why;
+    reason_set(&why, "bad_request", "This port speaks TLS, and the client began with plain HTTP.",
+               "该端口使用 TLS，而客户端发送了明文 HTTP。");
+    reason_hint(&why, "Use https:// instead of http://.", "请把 http:// 改为 https://。");
+    tls_session_destroy(c->tls);
+    c->tls = NULL;
+    buf_clear(&c->wire);
+    begin_exchange(c);
+    broken(c, &why);
+}
+
+/* An alert, if there is one, still goes out. */
+static void tls_broke(struct connection *c, const struct reason *why)
+{
+    struct http_server *server = c->server;
+    if (c->state != CONNECTION_OPENING) {
+        connection_client_left(c);
+        return;
+    }
+    server->handler.on_refused(server->handler.arg, c->peer, why);
+    end_tls(c);
+    connection_close(c, NULL);
+}
+
+static void on_tls_bytes(struct connection *c, struct str bytes)
+{
+    enum tls_event event = tls_session_take(c->tls, bytes) ? TLS_DATA : TLS_END;
+    while (event == TLS_DATA && c->state != CONNECTION_CLOSED && c->state != CONNECTION_LINGER) {
+        struct reason why;
+        size_t len;
+        char *plain = c->server->plain_buffer;
+        event = tls_session_read(c->tls, plain, TLS_PLAIN_BYTES, &len, &why);
+        if (c->state == CONNECTION_OPENING && tls_session_is_open(c->tls))
+            connection_set_state(c, CONNECTION_IDLE);
+        tls_session_drain(c->tls, &c->wire);
+        if (event == TLS_DATA)
+            feed(c, (struct str){plain, len});
+        else if (event == TLS_END)
+            on_end_of_input(c);
+        else if (event == TLS_PLAIN_HTTP)
+            answer_plainly(c);
+        else if (event == TLS_FAILED)
+            tls_broke(c, &why);
+    }
+    if (c->wire.len > 0 && c->state != CONNECTION_CLOSED)
+        connection_mark_dirty(c);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -212,6 +282,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         on_end_of_input(c);
     else if (n < 0)
         connection_client_left(c);
+    else if (c->tls && c->state != CONNECTION_LINGER)
+        on_tls_bytes(c, (struct str){buf->base, (size_t)n});
     else if (c->state != CONNECTION_LINGER)
         feed(c, (struct str){buf->base, (size_t)n});
 }
@@ -236,10 +308,18 @@ static void on_shutdown(uv_shutdown_t *request, int error)
 static void linger(struct connection *c)
 {
     connection_set_state(c, CONNECTION_LINGER);
+    if (!c->endless)
+        end_tls(c);
     if (c->endless || c->input_ended || uv_shutdown(&c->shutdown, &c->uv.stream, on_shutdown) != 0)
         connection_close(c, NULL);
     else
         start_reading(c);
+}
+
+void connection_cut(struct connection *c, const struct reason *cut)
+{
+    end_exchange(c, cut);
+    linger(c);
 }
 
 void connection_answered(struct connection *c)
@@ -321,7 +401,9 @@ void connection_tick(struct connection *c, int64_t now_ns)
 {
     const struct http_server_options *o = &c->server->options;
     const uint64_t ms = (uint64_t)(now_ns - c->state_ns) / 1000000;
-    if (c->state == CONNECTION_IDLE && ms > o->idle_timeout_ms)
+    if (c->state == CONNECTION_OPENING && ms > o->header_timeout_ms)
+        connection_close(c, NULL);
+    else if (c->state == CONNECTION_IDLE && ms > o->idle_timeout_ms)
         connection_close(c, NULL);
     else if (c->state == CONNECTION_HEAD && ms > o->header_timeout_ms)
         tell_timeout(c, "The head of the request did not become complete in time.",
@@ -362,7 +444,15 @@ static void read_peer(struct connection *c)
     keep_unsent_here(c);
 }
 
-bool connection_accept(struct http_server *server, uv_stream_t *listener)
+/* False: there is no memory. */
+static bool begin_tls(struct connection *c)
+{
+    struct reason why;
+    connection_set_state(c, CONNECTION_OPENING);
+    return tls_session_create(c->server->tls, &c->tls, &why) == STATUS_OK;
+}
+
+bool connection_accept(struct http_server *server, uv_stream_t *listener, bool secure)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (!c)
@@ -380,13 +470,14 @@ bool connection_accept(struct http_server *server, uv_stream_t *listener)
     buf_init(&c->pipelined, PIPELINED_MAX + READ_BYTES);
     buf_init(&c->out, SIZE_MAX / 2);
     buf_init(&c->flying, SIZE_MAX / 2);
+    buf_init(&c->wire, SIZE_MAX / 2);
     c->next = server->connections;
     if (c->next)
         c->next->prev = c;
     server->connections = c;
     server->connection_count++;
     connection_set_state(c, CONNECTION_IDLE);
-    if (uv_accept(listener, &c->uv.stream) != 0) {
+    if (uv_accept(listener, &c->uv.stream) != 0 || (secure && !begin_tls(c))) {
         connection_close(c, NULL);
         return true;
     }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 enum connection_state {
+    CONNECTION_OPENING, /* the TLS handshake */
     CONNECTION_IDLE,   /* between requests */
     CONNECTION_HEAD,   /* the head comes */
     CONNECTION_BODY,   /* the body comes */
@@ -17,6 +18,7 @@ enum connection_state {
 
 enum {
     READ_BYTES = 64 << 10,
+    TLS_PLAIN_BYTES = 16 << 10, /* what a record may hold (RFC 8446, 5.1) */
     PIPELINED_MAX = 64 << 10,       /* input kept while an answer is made */
     SYSTEM_UNSENT_BYTES = 64 << 10, /* handed to the system, but not to the network yet */
     UNSENT_MAX = 1 << 20,           /* of a stream, before its reader counts as too slow */
@@ -40,6 +42,7 @@ struct connection {
     struct connection *next_dirty; /* in the server's list of those with something to send */
     bool dirty;
 
+    struct tls_session *tls; /* NULL: plain */
     struct http_parser parser;
     struct http_exchange exchange;
     struct buf pipelined;   /* input of later requests */
@@ -53,6 +56,7 @@ struct connection {
     int64_t request_end_ns; /* when the request was complete */
 
     struct buf out, flying; /* to be sent, being sent */
+    struct buf wire;        /* TLS: what of `out` is encrypted already, and handshakes */
     uv_write_t write;
     uv_shutdown_t shutdown;
     bool writing;
@@ -68,6 +72,7 @@ struct http_server {
     uv_loop_t *loop;
     struct http_server_options options;
     struct http_handler handler;
+    struct tls *tls; /* held; NULL: none */
     struct listener *listeners;
     struct connection *connections;
     uint32_t connection_count;
@@ -82,13 +87,14 @@ struct http_server {
     uv_prepare_t prepare;         /* sends what the callbacks of this turn of the loop had to say */
     int open_handles;             /* of the server itself: listeners, tick, prepare */
     char read_buffer[READ_BYTES]; /* the loop reads one connection at a time */
+    char plain_buffer[TLS_PLAIN_BYTES];
 };
 
 /* The one place where the state changes. */
 void connection_set_state(struct connection *c, enum connection_state state);
 
 /* Takes the waiting connection off a listener. False: there is no memory, and it still waits. */
-bool connection_accept(struct http_server *server, uv_stream_t *listener);
+bool connection_accept(struct http_server *server, uv_stream_t *listener, bool secure);
 
 /* Closes now; the exchange, if open, ends with `cut`. */
 void connection_close(struct connection *c, const struct reason *cut);
@@ -102,6 +108,9 @@ void connection_mark_dirty(struct connection *c);
 
 /* Sends what is in `out`; goes on to the next request or closes when the answer is out. */
 void connection_flush(struct connection *c);
+
+/* An answer that is not the whole one is out: the connection ends, and the client may read it. */
+void connection_cut(struct connection *c, const struct reason *cut);
 
 /* The answer is out: the next request, or the end. */
 void connection_answered(struct connection *c);

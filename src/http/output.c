@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { KEPT_BUFFER_BYTES = 64 << 10 };
+enum { KEPT_BUFFER_BYTES = 64 << 10, NO_MEMORY_BYTES = 2048 };
 
 const char *http_status_text(int status)
 {
@@ -165,7 +165,7 @@ void http_stream_write(struct http_exchange *x, struct str bytes)
     buf_add_str(&c->out, bytes);
     if (c->chunked)
         buf_puts(&c->out, "\r\n");
-    c->too_slow = c->out.failed || c->out.len + c->flying.len > UNSENT_MAX;
+    c->too_slow = c->out.len + c->flying.len > UNSENT_MAX;
     connection_mark_dirty(c);
 }
 
@@ -222,11 +222,11 @@ static void on_write(uv_write_t *request, int error)
 }
 
 /* What the system does not take at once is sent when it can. */
-static int send_rest(struct connection *c)
+static int send_rest(struct connection *c, struct buf *ready)
 {
     const struct buf empty = c->flying;
-    c->flying = c->out;
-    c->out = empty;
+    c->flying = *ready;
+    *ready = empty;
     const uv_buf_t piece = uv_buf_init(c->flying.data, (unsigned)c->flying.len);
     c->writing = true;
     c->progress_ns = c->server->now_ns;
@@ -236,17 +236,54 @@ static int send_rest(struct connection *c)
 
 /* Nearly every answer is taken at once; uv_write would ask for another turn of the loop, and
  * change what epoll waits for. */
-static void send_out(struct connection *c)
+static void send_ready(struct connection *c, struct buf *ready)
 {
-    const uv_buf_t piece = uv_buf_init(c->out.data, (unsigned)c->out.len);
+    const uv_buf_t piece = uv_buf_init(ready->data, (unsigned)ready->len);
     const int sent = uv_try_write(&c->uv.stream, &piece, 1);
     if (sent > 0)
-        note_sent(c, &c->out, (size_t)sent);
+        note_sent(c, ready, (size_t)sent);
     const bool refused = sent < 0 && sent != UV_EAGAIN;
-    if (refused || (c->out.len > 0 && send_rest(c) != 0)) {
+    if (refused || (ready->len > 0 && send_rest(c, ready) != 0)) {
         c->writing = false;
         connection_client_left(c);
     }
+}
+
+/* What is left to say fits on the stack. After the first byte only the end can tell the client. */
+static void answer_without_memory(struct connection *c)
+{
+    const struct http_handler *handler = &c->server->handler;
+    struct reason why;
+    (void)reason_no_memory(&why, c->out.len);
+    if (c->exchange.sent_bytes > 0 || c->writing || !handler->no_memory) {
+        connection_close(c, &why);
+        return;
+    }
+    char text[NO_MEMORY_BYTES];
+    const size_t len = handler->no_memory(handler->arg, &c->exchange, text, sizeof text);
+    const uv_buf_t piece = uv_buf_init(text, (unsigned)len);
+    buf_release(&c->out);
+    c->keep_alive = c->endless = false;
+    if (uv_try_write(&c->uv.stream, &piece, 1) == (int)len)
+        connection_cut(c, &why);
+    else
+        connection_close(c, &why);
+}
+
+static void encrypt_and_send(struct connection *c)
+{
+    if (!tls_session_write(c->tls, buf_str(&c->out))) {
+        connection_client_left(c);
+        return;
+    }
+    if (c->out.cap > KEPT_BUFFER_BYTES)
+        buf_release(&c->out);
+    buf_clear(&c->out);
+    tls_session_drain(c->tls, &c->wire);
+    if (c->wire.failed)
+        connection_client_left(c);
+    else if (c->wire.len > 0)
+        send_ready(c, &c->wire);
 }
 
 void connection_flush(struct connection *c)
@@ -256,9 +293,11 @@ void connection_flush(struct connection *c)
     if (c->too_slow)
         cut_slow_reader(c);
     else if (c->out.failed)
-        connection_client_left(c);
+        answer_without_memory(c);
+    else if (c->tls && !c->writing)
+        encrypt_and_send(c);
     else if (c->out.len > 0 && !c->writing)
-        send_out(c);
+        send_ready(c, &c->out);
     if (c->state == CONNECTION_FLUSH && !c->writing)
         connection_answered(c);
 }

@@ -13,6 +13,8 @@
 
 #include <uv.h>
 
+#include "http/tls.h"
+
 struct http_server;
 
 struct http_field {
@@ -42,8 +44,14 @@ struct http_handler {
      * memory_full. */
     void (*on_broken)(void *arg, struct http_exchange *x, const struct reason *why);
     /* The exchange is over, and its memory goes. `cut` is NULL if the whole answer was sent; else
-     * it says why not: client_closed, slow_reader, request_timeout (nothing was answered). */
+     * it says why not: client_closed, slow_reader, request_timeout (nothing was answered),
+     * memory_full. */
     void (*on_end)(void *arg, struct http_exchange *x, const struct reason *cut);
+    /* A connection ended before there was any request: tls_failed. */
+    void (*on_refused)(void *arg, const char *peer, const struct reason *why);
+    /* There is no memory for the answer, and nothing of it was sent: writes another one, complete
+     * with its head, and returns its length. Allocates nothing. NULL: the connection is closed. */
+    size_t (*no_memory)(void *arg, struct http_exchange *x, char *out, size_t size);
 };
 
 struct http_server_options {
@@ -63,11 +71,15 @@ MUST_CHECK enum status http_server_create(uv_loop_t *loop,
                                           struct http_handler handler, struct http_server **out,
                                           struct reason *why);
 
-/* Listens at "host:port", "[v6]:port" or "unix:/path". Codes: listen_address_invalid
- * address_in_use listen_failed. */
+/* Listens at "host:port", "[v6]:port" or "unix:/path"; `secure`: speaks TLS there. Codes:
+ * listen_address_invalid address_in_use listen_failed. */
 MUST_CHECK enum status http_server_listen(struct http_server *server, const char *address,
-                                          struct reason *why);
-/* Where it listens, as a URL ("http://127.0.0.1:8000", "unix:/path"); port 0 shows the real one.
+                                          bool secure, struct reason *why);
+
+/* The certificates of connections that begin from now on; held by the server. */
+void http_server_set_tls(struct http_server *server, struct tls *tls);
+
+/* Where it listens, as a URL ("http://127.0.0.1:8000", "https://[::1]:443", "unix:/path"); port 0 shows the real one.
  * False if there is no such listener. */
 bool http_server_address(const struct http_server *server, size_t index, char *out, size_t size);
 

@@ -1,5 +1,7 @@
 #include "http/server.h"
 
+#include "http/connection.h"
+
 #include "base/test.h"
 
 #include <arpa/inet.h>
@@ -70,12 +72,19 @@ static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
         f->held = NULL;
 }
 
+static size_t no_memory(void *arg, struct http_exchange *x, char *out, size_t size)
+{
+    (void)arg;
+    x->status = 503;
+    return (size_t)snprintf(out, size, "HTTP/1.1 503 No\r\ncontent-length: 4\r\n\r\nnone");
+}
+
 static void begin(struct fixture *f, const struct http_server_options *options)
 {
     *f = (struct fixture){0};
     buf_init(&f->log, 1 << 20);
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    const struct http_handler handler = {f, on_head, on_request, on_broken, on_end};
+    const struct http_handler handler = {f, on_head, on_request, on_broken, on_end, no_memory};
     char address[64];
     assert_int_equal(http_server_create(&f->loop, options, handler, &f->server, NULL), STATUS_OK);
     assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", NULL), STATUS_OK);
@@ -465,6 +474,37 @@ static void test_reader_that_stops(void **state)
     end(&f);
 }
 
+/* A failed buffer stands for memory that is used up. */
+static void test_no_memory_for_an_answer(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &http_server_options_default);
+    for (int streamed = 0; streamed < 2; streamed++) {
+        f.behaviour = streamed ? STREAM_AND_HOLD : HOLD;
+        const int fd = client_that_says(&f, GET GET);
+        if (streamed)
+            assert_hears(&f, fd, "begun");
+        struct connection *c = f.server->connections;
+        c->out.failed = true;
+        if (streamed)
+            http_stream_write(f.held, STR("more"));
+        else
+            answer(f.held, "lost");
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        assert_true(hears(&f, fd, NULL, &out));
+        if (streamed)
+            assert_int_equal(out.len, 0); /* not even the last chunk */
+        else
+            assert_string_equal(out.data, "HTTP/1.1 503 No\r\ncontent-length: 4\r\n\r\nnone");
+        assert_log(&f, "head:/get request:0 end:memory_full ");
+        buf_release(&out);
+        close(fd);
+    }
+    end(&f);
+}
+
 /* The client must not take an aborted stream for a whole one. */
 static void test_abort(void **state)
 {
@@ -652,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_reader_that_lets_a_stream_pile_up),
         cmocka_unit_test(test_reader_that_stops),
+        cmocka_unit_test(test_no_memory_for_an_answer),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_abort_of_http_1_0),
         cmocka_unit_test(test_client_leaves_behind_its_requests),

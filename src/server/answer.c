@@ -14,6 +14,18 @@ void call_respond(struct call *call, int status, struct str json)
     http_respond(call->exchange, status, fields, ARRAY_LEN(fields), json);
 }
 
+void call_respond_written(struct call *call, int status, struct buf *body)
+{
+    struct reason why;
+    if (!body->failed) {
+        call_respond(call, status, buf_str(body));
+    } else {
+        (void)reason_no_memory(&why, body->len);
+        call_refuse(call, &why);
+    }
+    buf_release(body);
+}
+
 uint32_t call_retry_after_ms(const char *code)
 {
     static const struct {
@@ -31,9 +43,28 @@ uint32_t call_retry_after_ms(const char *code)
     return 0;
 }
 
+void call_refuse_no_memory(struct http_exchange *x, const char *id, struct str json)
+{
+    const struct http_field fields[] = {
+        {"content-type", STR("application/json")}, {"x-request-id", str_from(id)},
+        {"x-should-retry", STR("true")},           {"retry-after", STR("1")},
+        {"retry-after-ms", STR("1000")},
+    };
+    http_respond(x, 503, fields, ARRAY_LEN(fields), json);
+}
+
 void call_refuse(struct call *call, const struct reason *why)
 {
     call_refuse_with(call, why, (struct http_field){0});
+}
+
+/* Not even the error could be written. */
+static void refuse_for_lack_of_memory(struct call *call)
+{
+    char json[ERROR_NO_MEMORY_BYTES];
+    const size_t len = error_write_no_memory(json, call->lang, call->id);
+    call->code = error_find("memory_full")->code;
+    call_refuse_no_memory(call->exchange, call->id, (struct str){json, len});
 }
 
 void call_refuse_with(struct call *call, const struct reason *why, struct http_field extra)
@@ -63,7 +94,10 @@ void call_refuse_with(struct call *call, const struct reason *why, struct http_f
     call->code = row->code;
     if (row->status == 500)
         log_error(&call->log, "%s", why->message[LANG_EN]);
-    http_respond(call->exchange, row->status, fields, n, buf_str(&body));
+    if (body.failed)
+        refuse_for_lack_of_memory(call);
+    else
+        http_respond(call->exchange, row->status, fields, n, buf_str(&body));
     buf_release(&body);
 }
 

@@ -40,11 +40,17 @@ void call_job_over(struct call *call);
 /* Answers with JSON. */
 void call_respond(struct call *call, int status, struct str json);
 
+/* The same; memory_full if the writer found no memory. Takes the body's memory. */
+void call_respond_written(struct call *call, int status, struct buf *body);
+
 /* Answers with the error of `why`: status and type by its code, x-should-retry, retry-after. */
 void call_refuse(struct call *call, const struct reason *why);
 
 /* As above, with one more header. */
 void call_refuse_with(struct call *call, const struct reason *why, struct http_field extra);
+
+/* Answers with memory_full where there is no memory for more; `json` says it. */
+void call_refuse_no_memory(struct http_exchange *x, const char *id, struct str json);
 
 /* The service cannot answer questions yet, or any more: model_loading, draining, or the reason why
  * loading failed. STATUS_OK if it can. */

@@ -53,7 +53,13 @@ static void answer_not_ready(struct call *call, const struct reason *why)
         {"x-should-retry", STR("true")},
         {"retry-after", STR("2")},
     };
-    http_respond(call->exchange, 503, fields, ARRAY_LEN(fields), buf_str(&body));
+    struct reason no_memory;
+    if (error.failed || body.failed) {
+        (void)reason_no_memory(&no_memory, BODY_BYTES);
+        call_refuse(call, &no_memory);
+    } else {
+        http_respond(call->exchange, 503, fields, ARRAY_LEN(fields), buf_str(&body));
+    }
     buf_release(&error);
     buf_release(&body);
 }

@@ -33,12 +33,17 @@ static size_t fields_of(const struct job *job, struct http_field *fields, char c
     return n;
 }
 
+/* The job fails if there was no memory for the events: the client must not take what it gets for
+ * whole. */
 static void send_events(struct job *job, struct buf *events)
 {
-    if (events->failed) /* memory is used up: the client must not take the answer for whole */
-        http_stream_abort(job->call->exchange);
-    else if (events->len > 0)
+    if (events->failed) {
+        struct reason why;
+        (void)reason_no_memory(&why, EVENT_BYTES);
+        job_fail(job, &why);
+    } else if (events->len > 0) {
         http_stream_write(job->call->exchange, buf_str(events));
+    }
     job->written_ns = (int64_t)uv_hrtime();
     buf_release(events);
 }
@@ -152,8 +157,13 @@ void job_write_end(struct job *job)
     if (job->head.usage_chunk)
         job->kind->write_usage(job, &usage, &events);
     buf_puts(&events, "data: [DONE]\n\n");
-    send_events(job, &events);
-    http_stream_end(job->call->exchange);
+    if (!job->failed)
+        send_events(job, &events);
+    buf_release(&events);
+    if (job->failed)
+        job_write_failure(job);
+    else
+        http_stream_end(job->call->exchange);
 }
 
 void job_write_whole(struct job *job)
@@ -185,7 +195,11 @@ void job_write_failure(struct job *job)
     struct buf events;
     buf_init(&events, EVENT_BYTES);
     error_write_event(&events, &job->failure, job->call->lang, job->call->id);
-    send_events(job, &events);
+    if (events.failed)
+        http_stream_abort(job->call->exchange);
+    else
+        http_stream_write(job->call->exchange, buf_str(&events));
+    buf_release(&events);
     http_stream_end(job->call->exchange);
 }
 

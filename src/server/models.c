@@ -31,8 +31,7 @@ void models_answer_list(struct call *call)
     struct buf body;
     buf_init(&body, BODY_BYTES);
     model_list_write(&body, cards, n);
-    call_respond(call, 200, buf_str(&body));
-    buf_release(&body);
+    call_respond_written(call, 200, &body);
 }
 
 static int hex(char c)
@@ -67,8 +66,7 @@ void models_answer_one(struct call *call)
         struct buf body;
         buf_init(&body, BODY_BYTES);
         model_card_write(&body, &cards[i]);
-        call_respond(call, 200, buf_str(&body));
-        buf_release(&body);
+        call_respond_written(call, 200, &body);
         return;
     }
     struct reason why;

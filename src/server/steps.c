@@ -148,9 +148,38 @@ static void check_post(struct call *call)
         call_refuse(call, &why);
 }
 
+/* What identifies an exchange without a call. */
+static void make_id(char id[REQUEST_ID_MAX + 1])
+{
+    request_id_make("req_", id, REQUEST_ID_MAX + 1);
+}
+
 static void out_of_memory(struct http_exchange *x)
 {
-    http_respond(x, 503, NULL, 0, (struct str){0});
+    char id[REQUEST_ID_MAX + 1], body[ERROR_NO_MEMORY_BYTES];
+    make_id(id);
+    const enum lang lang = language_of(header_of(x, "accept-language"), LANG_EN);
+    const size_t len = error_write_no_memory(body, lang, id);
+    call_refuse_no_memory(x, id, (struct str){body, len});
+}
+
+static size_t no_memory(void *arg, struct http_exchange *x, char *out, size_t size)
+{
+    (void)arg;
+    const struct call *call = x->user;
+    char id[REQUEST_ID_MAX + 1], body[ERROR_NO_MEMORY_BYTES];
+    if (call)
+        snprintf(id, sizeof id, "%s", call->id);
+    else
+        make_id(id);
+    const size_t len = error_write_no_memory(body, call ? call->lang : LANG_EN, id);
+    x->status = 503;
+    return (size_t)snprintf(out, size,
+                            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n"
+                            "x-request-id: %s\r\nx-should-retry: true\r\nretry-after: 1\r\n"
+                            "retry-after-ms: 1000\r\ncontent-length: %zu\r\nconnection: close\r\n"
+                            "\r\n%s",
+                            id, len, body);
 }
 
 static void on_head(void *arg, struct http_exchange *x)
@@ -201,7 +230,7 @@ static void log_access(const struct call *call, const struct http_exchange *x,
         .method = x->request ? x->request->method : STR("-"),
         .path = x->request ? x->request->path : STR("-"),
         .user_agent = header_of(x, "user-agent"),
-        .status = cut ? 499 : x->status,
+        .status = cut && strcmp(cut->code, "memory_full") != 0 ? 499 : x->status,
         .code = cut ? cut->code : call->code,
         .ms = (double)(now - x->begun_ns) / 1e6,
         .ttft_ms = call->first_token_ns ? (double)(call->first_token_ns - x->begun_ns) / 1e6 : -1,
@@ -229,5 +258,5 @@ static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
 
 struct http_handler call_handler(struct service *service)
 {
-    return (struct http_handler){service, on_head, on_request, on_broken, on_end};
+    return (struct http_handler){service, on_head, on_request, on_broken, on_end, no_memory};
 }
