@@ -1,8 +1,12 @@
 /* Every allocation on the way of a request fails once: what fails says memory_full, and nothing
  * leaks. */
+#include "api/chat_request.h"
 #include "api/chat_response.h"
+#include "api/completion_request.h"
+#include "api/completion_response.h"
 #include "api/data_url.h"
 #include "api/error.h"
+#include "api/tokenize_request.h"
 #include "base/failing_alloc_test.h"
 #include "base/test.h"
 #include "json/json.h"
@@ -40,20 +44,79 @@ static bool read_url(const void *url)
     return status == STATUS_OK;
 }
 
+/* From the bytes of a body to each kind of request; the tables beside it. */
+static bool parse_bodies(const void *text)
+{
+    struct arena arena;
+    struct json *root;
+    struct reason why;
+    struct chat_request chat;
+    struct completion_request completion;
+    struct tokenize_request tokenize;
+    struct detokenize_request detokenize;
+    const char *ignored;
+    char bytes[4096];
+    memcpy(bytes, text, strlen(text));
+    arena_init(&arena, 1 << 20);
+    enum status status =
+        json_parse(bytes, strlen(text), (struct json_limits){0}, &arena, &root, &why);
+    if (!status)
+        status = field_unknown_list(root, detokenize_tables, &arena, &ignored, &why);
+    if (!status)
+        status = chat_request_parse(root, &arena, &chat, &why);
+    if (!status)
+        status = completion_request_parse(root, &arena, &completion, &why);
+    if (!status)
+        status = detokenize_request_parse(root, &arena, &detokenize, &why);
+    if (!status && tokenize_request_parse(root, &arena, &tokenize, &why) == STATUS_NO_MEMORY)
+        status = STATUS_NO_MEMORY;
+    if (status)
+        assert_string_equal(why.code, "memory_full");
+    arena_release(&arena);
+    return status == STATUS_OK;
+}
+
+static bool read_item(const void *arg, size_t token, uint32_t item, struct str *bytes,
+                      double *logprob)
+{
+    (void)arg;
+    (void)token;
+    *bytes = STR("\xE4\xBD");
+    *logprob = -1;
+    return item < 2;
+}
+
+static bool write_text_answer(const void *unused)
+{
+    (void)unused;
+    struct buf out;
+    const struct answer_head head = {"cmpl-1", STR("m"), 1, "fp", true};
+    const struct answer_usage usage = {1, 2, 3, 4, 0};
+    const struct completion_text text = {
+        .text = STR("t"), .end = {"stop", {0}, 7}, .logprobs = {20, read_item, "arg"}};
+    buf_init(&out, 1 << 20);
+    completion_response_write(&out, &head, &text, 1, &usage);
+    completion_chunk(&out, &head, &text);
+    completion_chunk_usage(&out, &head, &usage);
+    const bool ok = !out.failed;
+    buf_release(&out);
+    return ok;
+}
+
 static bool write_answer(const void *unused)
 {
     (void)unused;
     struct buf out;
-    const struct chat_head head = {"chatcmpl-1", STR("m"), 1, true};
-    const struct chat_usage usage = {1, 2, 3, 4, 0};
-    const struct chat_token_ids ids = {(const int32_t[]){1, 2, 3}, 3};
+    const struct answer_head head = {"chatcmpl-1", STR("m"), 1, "fp", true};
+    const struct answer_usage usage = {1, 2, 3, 4, 0};
+    const struct answer_ids ids = {(const int32_t[]){1, 2, 3}, 3};
     struct answer_delta delta;
     answer_delta_init(&delta, 1 << 20);
     buf_puts(&delta.content, "a long enough answer");
     struct answer_call *call = answer_delta_call(&delta, 0);
     if (call)
         buf_puts(&call->arguments, "{}");
-    const struct chat_answer answer = {.parts = &delta, .finish_reason = "stop", .ids = ids};
+    const struct chat_answer answer = {.parts = &delta, .end = {"stop", {0}, -1}, .ids = ids};
     buf_init(&out, 1 << 20);
     chat_response_write(&out, &head, &answer, 1, ids, &usage);
     chat_chunk_role(&out, &head, 0, ids);
@@ -89,6 +152,14 @@ static void gives_up_cleanly(void **state)
                                              "foobar%20foobar%20foobar%20foobar%20foobar") >= 2);
     assert_true(failing_alloc_each(write_answer, NULL) >= 4);
     assert_true(failing_alloc_each(write_error, NULL) >= 2);
+    assert_true(failing_alloc_each(write_text_answer, NULL) >= 4);
+    assert_true(
+        failing_alloc_each(parse_bodies,
+                           "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{"
+                           "\"type\":\"image\",\"image\":\"u\"},{\"type\":\"video\",\"video\":["
+                           "\"v\"]}]}],\"bad_words\":[\"x\"],\"stop_token_ids\":[1],"
+                           "\"logit_bias\":{\"1\":1},\"foo\":1,\"prompt\":[[1],[2]],"
+                           "\"tokens\":[1,2]}") >= 3);
 }
 
 int main(void)

@@ -74,17 +74,23 @@ static void write_logprob(struct list_writer *l, size_t token)
     json_number(l->w, bounded(logprob));
 }
 
+static struct str name_of(struct list_writer *l, struct str bytes)
+{
+    name_token(bytes, &l->name);
+    l->w->out->failed = l->w->out->failed || l->name.failed;
+    return buf_str(&l->name);
+}
+
 static void write_name(struct list_writer *l, size_t token)
 {
     double logprob;
-    name_token(token_of(l, token, &logprob), &l->name);
-    json_string(l->w, buf_str(&l->name));
+    json_string(l->w, name_of(l, token_of(l, token, &logprob)));
 }
 
 static void write_named(struct list_writer *l, struct str bytes, double logprob)
 {
-    name_token(bytes, &l->name);
-    json_key(l->w, l->name.data ? l->name.data : "");
+    const struct str name = name_of(l, bytes);
+    json_key(l->w, name.len > 0 ? name.ptr : "");
     json_number(l->w, bounded(logprob));
 }
 
@@ -132,7 +138,6 @@ static void write_logprobs(struct json_writer *w, const struct completion_text *
         json_end_array(w);
     }
     json_end_object(w);
-    w->out->failed = w->out->failed || l.name.failed;
     buf_release(&l.name);
 }
 

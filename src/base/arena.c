@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_BYTES = 16 * 1024 };
+enum { FIRST_BLOCK_BYTES = 1024, BLOCK_BYTES = 16 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
@@ -29,9 +29,17 @@ void arena_release(struct arena *arena)
     arena->used = arena->total_bytes = 0;
 }
 
+/* Blocks double, so that a small arena stays small: one waits with every open stream. */
+static size_t usual_size(const struct arena *arena)
+{
+    if (arena->total_bytes < FIRST_BLOCK_BYTES)
+        return FIRST_BLOCK_BYTES;
+    return arena->total_bytes < BLOCK_BYTES ? arena->total_bytes : BLOCK_BYTES;
+}
+
 static struct arena_block *add_block(struct arena *arena, size_t bytes)
 {
-    const size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+    const size_t usual = usual_size(arena), size = bytes > usual ? bytes : usual;
     if (size > SIZE_MAX - sizeof(struct arena_block) ||
         size > arena->max_bytes - arena->total_bytes)
         return NULL;
