@@ -98,15 +98,21 @@ static void on_done(void *arg, enum status status, const struct reason *why, str
     }
 }
 
-static enum status begin(struct fixture *f, const char *url, struct fetch **out)
+static enum status begin_for(struct fixture *f, const char *client, const char *url,
+                             struct fetch **out)
 {
     const struct fetch_order order = {.url = str_from(url),
                                       .kind = FETCH_PICTURE,
                                       .rules = &f->rules,
-                                      .client = "192.0.2.1",
+                                      .client = client,
                                       .on_done = on_done,
                                       .arg = f};
     return fetch_begin(f->fetcher, &order, out, &f->why);
+}
+
+static enum status begin(struct fixture *f, const char *url, struct fetch **out)
+{
+    return begin_for(f, "192.0.2.1", url, out);
 }
 
 /* Fetches http://HOST:PORT/x and waits for its end. */
@@ -408,6 +414,30 @@ static void cancels(void **state)
     tear_down(&f);
 }
 
+/* Five of one client wait when another comes: that one is next. */
+static void lets_clients_take_turns(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fetch *fetch;
+    set_up(&f, NULL, 0);
+    f.rules.running = 2;
+    f.rules.running_per_client = 2;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(begin_for(&f, "192.0.2.1", "http://slow.test/", &fetch), STATUS_OK);
+    for (int i = 0; i < 5; i++)
+        uv_run(&f.loop, UV_RUN_NOWAIT);
+    assert_int_equal(begin_for(&f, "192.0.2.2", "http://unknown.test/", &fetch), STATUS_OK);
+    while (f.done < 3)
+        uv_run(&f.loop, UV_RUN_ONCE);
+    assert_in_range(__atomic_load_n(&lookups, __ATOMIC_SEQ_CST), 3, 4);
+    assert_non_null(strstr(f.why.message[LANG_EN], "unknown.test"));
+    while (f.done < 6)
+        uv_run(&f.loop, UV_RUN_ONCE);
+    assert_int_equal(lookups, 6);
+    tear_down(&f);
+}
+
 static void refuses_urls_at_once(void **state)
 {
     (void)state;
@@ -446,6 +476,7 @@ int main(void)
         cmocka_unit_test(ends_in_time),
         cmocka_unit_test(keeps_a_place_while_a_name_is_looked_up),
         cmocka_unit_test(cancels),
+        cmocka_unit_test(lets_clients_take_turns),
         cmocka_unit_test(refuses_urls_at_once),
         cmocka_unit_test(looks_names_up_by_the_system),
     };

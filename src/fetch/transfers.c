@@ -7,6 +7,7 @@ struct transfers {
     uv_loop_t *loop;
     uv_timer_t timer;
     transfer_done_fn *on_done;
+    CURL *starved; /* one whose socket cannot be watched; NULL: none */
 };
 
 /* A socket of libcurl's that is watched. */
@@ -16,17 +17,25 @@ struct watch {
     curl_socket_t socket;
 };
 
+static void end(struct transfers *transfers, CURL *easy, CURLcode code)
+{
+    void *arg = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &arg);
+    curl_multi_remove_handle(transfers->multi, easy);
+    transfers->on_done(arg, code);
+}
+
 static void report(struct transfers *transfers)
 {
+    CURL *starved = transfers->starved;
+    transfers->starved = NULL;
+    if (starved)
+        end(transfers, starved, CURLE_OUT_OF_MEMORY);
     int left;
     CURLMsg *message;
     while ((message = curl_multi_info_read(transfers->multi, &left))) {
-        CURL *easy = message->easy_handle;
         const CURLcode code = message->data.result;
-        void *arg = NULL;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &arg);
-        curl_multi_remove_handle(transfers->multi, easy); /* `message` is gone */
-        transfers->on_done(arg, code);
+        end(transfers, message->easy_handle, code); /* `message` is gone */
     }
 }
 
@@ -85,11 +94,11 @@ static struct watch *watch_begin(struct transfers *transfers, curl_socket_t sock
     return watch;
 }
 
+/* Never fails: libcurl would give up all transfers, and those to come. */
 static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *socket_arg)
 {
     struct transfers *transfers = arg;
     struct watch *watch = socket_arg;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (watch)
             uv_close((uv_handle_t *)&watch->poll, free_watch);
@@ -97,11 +106,11 @@ static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, v
     }
     if (!watch)
         watch = watch_begin(transfers, socket);
-    if (!watch)
-        return -1;
     const int events =
         (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
+    if (!watch || uv_poll_start(&watch->poll, events, on_poll) != 0)
+        transfers->starved = easy;
+    return 0;
 }
 
 enum status transfers_create(uv_loop_t *loop, transfer_done_fn *on_done, struct transfers **out,
@@ -145,5 +154,7 @@ bool transfers_add(struct transfers *transfers, CURL *easy)
 
 void transfers_remove(struct transfers *transfers, CURL *easy)
 {
+    if (transfers->starved == easy)
+        transfers->starved = NULL;
     curl_multi_remove_handle(transfers->multi, easy);
 }
