@@ -193,15 +193,18 @@ static bool step_breaks(struct answer_parts *parts, enum answer_place next)
     return more;
 }
 
-/* A JSON text on its own. */
-static const struct json *read_json(struct arena *arena, struct str text)
+/* A JSON text on its own. NULL: it is none, or there is no memory, and the delta fails. */
+static const struct json *read_json(struct arena *arena, struct str text, struct answer_delta *out)
 {
-    struct json *root;
-    char *copy = text.len > 0 ? arena_strdup(arena, text) : NULL;
-    return copy && json_parse(copy, text.len, (struct json_limits){0}, arena, &root, NULL) ==
-                       STATUS_OK
-               ? root
-               : NULL;
+    if (text.len == 0)
+        return NULL;
+    struct json *root = NULL;
+    char *copy = arena_strdup(arena, text);
+    const enum status status =
+        copy ? json_parse(copy, text.len, (struct json_limits){0}, arena, &root, NULL)
+             : STATUS_NO_MEMORY;
+    out->failed = out->failed || status == STATUS_NO_MEMORY;
+    return status == STATUS_OK ? root : NULL;
 }
 
 static struct str span_text(struct str text, struct scan_span span)
@@ -221,7 +224,7 @@ static bool begin_named(struct answer_parts *parts, struct str text, struct answ
 {
     struct arena arena;
     arena_init(&arena, ARENA_BYTES);
-    const struct json *name = read_json(&arena, span_text(text, parts->scan.name));
+    const struct json *name = read_json(&arena, span_text(text, parts->scan.name), out);
     const bool good = json_is(name, JSON_STRING) && name->text.len > 0;
     if (good)
         begin_call(parts, name->text, out);
@@ -279,13 +282,14 @@ static bool step_broken(struct answer_parts *parts, struct answer_delta *out)
 }
 
 /* Arguments as they stand in a JSON string. */
-static bool quoted_arguments(struct arena *arena, const struct json *given, struct str *out)
+static bool quoted_arguments(struct arena *arena, const struct json *given,
+                             struct answer_delta *delta, struct str *out)
 {
     if (!given || given->type == JSON_NULL || given->text.len == 0)
         *out = STR("{}");
     else
         *out = given->text;
-    return json_is(read_json(arena, *out), JSON_OBJECT);
+    return json_is(read_json(arena, *out, delta), JSON_OBJECT);
 }
 
 /* Gives out a call whose object is whole. False: it is none. */
@@ -294,14 +298,14 @@ static bool give_whole(struct answer_parts *parts, struct answer_delta *out)
     struct arena arena;
     arena_init(&arena, ARENA_BYTES);
     const struct str object = str_slice(call_text(parts), 0, parts->scan.at);
-    const struct json *root = read_json(&arena, object);
+    const struct json *root = read_json(&arena, object, out);
     const struct json *name = json_get(root, "name"), *given = json_get(root, "arguments");
     struct str arguments = {0};
     bool good = json_is(name, JSON_STRING) && name->text.len > 0;
     if (good && json_is(given, JSON_OBJECT) && parts->scan.arguments.begin)
         arguments = span_text(object, parts->scan.arguments);
     else if (!given || given->type == JSON_NULL || given->type == JSON_STRING)
-        good = good && quoted_arguments(&arena, given, &arguments);
+        good = good && quoted_arguments(&arena, given, out, &arguments);
     else
         good = false;
     if (good) {

@@ -22,8 +22,11 @@ static int on_read(GifFileType *file, GifByteType *out, int len)
     return n;
 }
 
-static enum status cut(struct decode *d)
+/* `error` is giflib's. */
+static enum status refuse(struct decode *d, int error)
 {
+    if (error == D_GIF_ERR_NOT_ENOUGH_MEM)
+        return reason_no_memory(d->why, d->len);
     return decode_broken(d, "GIF", "its data are cut or damaged", "数据不完整或已损坏");
 }
 
@@ -122,7 +125,7 @@ static uint64_t larger(int a, int b)
 static enum status decode(struct decode *d, struct gif *g, struct image *out)
 {
     if (!find_frame(g))
-        return cut(d);
+        return refuse(d, g->file->Error);
     const GifImageDesc *frame = &g->file->Image;
     if (frame->Width <= 0 || frame->Height <= 0)
         return decode_broken(d, "GIF", "its first frame has no pixels", "第一帧没有像素");
@@ -136,7 +139,7 @@ static enum status decode(struct decode *d, struct gif *g, struct image *out)
         return reason_no_memory(d->why, (size_t)frame->Width);
     const ColorMapObject *map = frame->ColorMap ? frame->ColorMap : g->file->SColorMap;
     fill(g, map, out);
-    return read_lines(g, map, out) ? STATUS_OK : cut(d);
+    return read_lines(g, map, out) ? STATUS_OK : refuse(d, g->file->Error);
 }
 
 enum status gif_decode(struct decode *d, struct image *out)
@@ -145,7 +148,7 @@ enum status gif_decode(struct decode *d, struct image *out)
     int error;
     g.file = DGifOpen(&g, on_read, &error);
     if (!g.file)
-        return cut(d);
+        return refuse(d, error);
     const enum status status = decode(d, &g, out);
     DGifCloseFile(g.file, &error);
     free(g.line);

@@ -17,6 +17,7 @@ struct jpeg {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     char message[JMSG_LENGTH_MAX];
+    bool no_memory;
     uint8_t *row; /* one row of CMYK */
 };
 
@@ -24,6 +25,7 @@ static void fail(j_common_ptr info)
 {
     struct jpeg *j = info->client_data;
     info->err->format_message(info, j->message);
+    j->no_memory = info->err->msg_code == JERR_OUT_OF_MEMORY;
     longjmp(j->failed, 1);
 }
 
@@ -126,7 +128,8 @@ enum status jpeg_decode(struct decode *d, struct image *out)
     j->errors.output_message = on_output;
     enum status status;
     if (setjmp(j->failed))
-        status = decode_broken(d, "JPEG", j->message, j->message);
+        status = j->no_memory ? reason_no_memory(d->why, d->len)
+                              : decode_broken(d, "JPEG", j->message, j->message);
     else
         status = decode(d, j, out);
     jpeg_destroy_decompress(&j->info);

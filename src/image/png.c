@@ -14,6 +14,7 @@ struct png {
     png_infop info;
     const uint8_t *at, *end;
     char message[160];
+    bool no_memory;  /* libpng drops some chunks for lack of it, and goes on */
     uint8_t *pixels; /* RGBA or RGB rows */
     png_bytepp rows;
 };
@@ -29,6 +30,20 @@ static void on_warning(png_structp read, png_const_charp message)
 {
     (void)read;
     (void)message;
+}
+
+static png_voidp on_malloc(png_structp read, png_alloc_size_t bytes)
+{
+    struct png *p = png_get_mem_ptr(read);
+    void *memory = malloc(bytes);
+    p->no_memory = p->no_memory || !memory;
+    return memory;
+}
+
+static void on_free(png_structp read, png_voidp memory)
+{
+    (void)read;
+    free(memory);
 }
 
 static void on_read(png_structp read, png_bytep out, size_t len)
@@ -128,7 +143,8 @@ enum status png_decode(struct decode *d, struct image *out)
         return reason_no_memory(d->why, sizeof *p);
     p->at = d->bytes;
     p->end = d->bytes + d->len;
-    p->read = png_create_read_struct(PNG_LIBPNG_VER_STRING, p, on_error, on_warning);
+    p->read = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, p, on_error, on_warning, p, on_malloc,
+                                       on_free);
     p->info = p->read ? png_create_info_struct(p->read) : NULL;
     enum status status;
     if (!p->info)
@@ -137,6 +153,8 @@ enum status png_decode(struct decode *d, struct image *out)
         status = decode_broken(d, "PNG", p->message, p->message);
     else
         status = decode(d, p, out);
+    if (p->no_memory)
+        status = reason_no_memory(d->why, d->len);
     png_destroy_read_struct(&p->read, &p->info, NULL);
     free(p->rows);
     free(p->pixels);
