@@ -27,6 +27,28 @@ static const struct listener *first_open_listener(const struct listener_list *li
     return NULL;
 }
 
+static enum status check_tls(const struct settings *settings, struct reason *why)
+{
+    const char *certificate = settings->server.tls.certificate, *key = settings->server.tls.key;
+    if (!certificate[0] != !key[0]) {
+        reason_set(why, "config_invalid_value",
+                   "server.tls.certificate and server.tls.key must both be set, or neither.",
+                   "server.tls.certificate 与 server.tls.key 必须同时设置，或都不设置。");
+        return at(settings, certificate[0] ? "server.tls.certificate" : "server.tls.key", why);
+    }
+    for (size_t i = 0; i < settings->server.listen.count && !certificate[0]; i++) {
+        const struct listener *listener = &settings->server.listen.items[i];
+        if (listener->kind != LISTENER_TCP || listener->scheme != LISTENER_HTTPS)
+            continue;
+        reason_set(why, "config_invalid_value", "%s needs a certificate.", "%s 需要证书。",
+                   listener->text);
+        reason_hint(why, "Set server.tls.certificate and server.tls.key.",
+                    "请设置 server.tls.certificate 和 server.tls.key。");
+        return at(settings, "server.listen", why);
+    }
+    return STATUS_OK;
+}
+
 /* This version keeps no keys, so a key cannot be required, and doing without must be said. */
 static enum status check_keys(const struct settings *settings, struct reason *why)
 {
@@ -78,6 +100,8 @@ static enum status check_file_root(const struct settings *settings, struct reaso
 enum status settings_check(const struct settings *settings, struct reason *why)
 {
     enum status status = check_listeners(settings, why);
+    if (!status)
+        status = check_tls(settings, why);
     if (!status)
         status = check_keys(settings, why);
     if (!status)

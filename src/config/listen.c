@@ -50,15 +50,36 @@ static bool is_ipv4_or_name(const char *host)
     return letters;
 }
 
-static enum status tcp_set(struct listener *out, const char *host, uint16_t port,
-                           struct arena *arena, struct reason *why)
+static const char *const schemes[] = {
+    [LISTENER_USUAL] = "", [LISTENER_HTTP] = "http://", [LISTENER_HTTPS] = "https://"};
+
+static enum status tcp_set(struct listener *out, enum listener_scheme scheme, const char *host,
+                           uint16_t port, struct arena *arena, struct reason *why)
 {
-    const char *format = strchr(host, ':') ? "[%s]:%u" : "%s:%u";
-    const char *text = arena_printf(arena, format, host, (unsigned)port);
+    const char *format = strchr(host, ':') ? "%s[%s]:%u" : "%s%s:%u";
+    const char *text = arena_printf(arena, format, schemes[scheme], host, (unsigned)port);
     if (!text)
         return reason_no_memory(why, strlen(host));
-    *out = (struct listener){.kind = LISTENER_TCP, .text = text, .host = host, .port = port};
+    *out = (struct listener){
+        .kind = LISTENER_TCP,
+        .scheme = scheme,
+        .text = text,
+        .address = text + strlen(schemes[scheme]),
+        .host = host,
+        .port = port,
+    };
     return STATUS_OK;
+}
+
+static enum listener_scheme take_scheme(struct str *text)
+{
+    for (enum listener_scheme scheme = LISTENER_HTTP; scheme <= LISTENER_HTTPS; scheme++) {
+        if (!str_starts(*text, schemes[scheme]))
+            continue;
+        *text = str_slice(*text, strlen(schemes[scheme]), text->len);
+        return scheme;
+    }
+    return LISTENER_USUAL;
 }
 
 static enum status unix_parse(struct str text, struct arena *arena, struct listener *out,
@@ -76,7 +97,8 @@ static enum status unix_parse(struct str text, struct arena *arena, struct liste
     char *copy = arena_strdup(arena, text);
     if (!copy)
         return reason_no_memory(why, text.len);
-    *out = (struct listener){.kind = LISTENER_UNIX, .text = copy, .path = copy + strlen("unix:")};
+    *out = (struct listener){
+        .kind = LISTENER_UNIX, .text = copy, .address = copy, .path = copy + strlen("unix:")};
     return STATUS_OK;
 }
 
@@ -85,6 +107,7 @@ enum status listener_parse(struct str text, struct arena *arena, struct listener
 {
     if (str_starts(text, "unix:"))
         return unix_parse(text, arena, out, why);
+    const enum listener_scheme scheme = take_scheme(&text);
     size_t colon = text.len;
     while (colon > 0 && text.ptr[colon - 1] != ':')
         colon--;
@@ -100,7 +123,7 @@ enum status listener_parse(struct str text, struct arena *arena, struct listener
         return reason_no_memory(why, host.len);
     if (!(bracketed ? is_ipv6(copy) : is_ipv4_or_name(copy)))
         return refuse(text, why);
-    return tcp_set(out, copy, port, arena, why);
+    return tcp_set(out, scheme, copy, port, arena, why);
 }
 
 enum status listener_set_host(struct listener *listener, struct str host, struct arena *arena,
@@ -120,7 +143,7 @@ enum status listener_set_host(struct listener *listener, struct str host, struct
         return STATUS_INVALID;
     }
     const uint16_t port = listener->kind == LISTENER_TCP ? listener->port : LISTENER_PORT_DEFAULT;
-    return tcp_set(listener, copy, port, arena, why);
+    return tcp_set(listener, listener->scheme, copy, port, arena, why);
 }
 
 enum status listener_set_port(struct listener *listener, struct str text, struct arena *arena,
@@ -138,7 +161,7 @@ enum status listener_set_port(struct listener *listener, struct str text, struct
                    text.ptr);
         return STATUS_INVALID;
     }
-    return tcp_set(listener, listener->host, port, arena, why);
+    return tcp_set(listener, listener->scheme, listener->host, port, arena, why);
 }
 
 bool listener_is_local(const struct listener *listener)

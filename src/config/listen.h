@@ -1,5 +1,5 @@
-/* Addresses to listen on: "127.0.0.1:8000", "[::1]:8000", "localhost:8000", "unix:/run/qvl.sock".
- */
+/* Addresses to listen on: "127.0.0.1:8000", "[::1]:8000", "localhost:8000", "unix:/run/qvl.sock";
+ * with http:// or https:// in front where the usual is not meant. */
 #pragma once
 
 #include "base/arena.h"
@@ -9,12 +9,17 @@
 
 enum listener_kind { LISTENER_TCP, LISTENER_UNIX };
 
+/* USUAL: TLS if there is a certificate; Unix sockets are plain. */
+enum listener_scheme { LISTENER_USUAL, LISTENER_HTTP, LISTENER_HTTPS };
+
 struct listener {
     enum listener_kind kind;
-    const char *text; /* as it would be written in the file */
-    const char *host; /* TCP: IPv4, IPv6 without brackets, or a name */
-    uint16_t port;    /* TCP; 0: the system chooses */
-    const char *path; /* UNIX: absolute */
+    enum listener_scheme scheme; /* TCP */
+    const char *text;            /* as it would be written in the file */
+    const char *address;         /* the same without the scheme */
+    const char *host;            /* TCP: IPv4, IPv6 without brackets, or a name */
+    uint16_t port;               /* TCP; 0: the system chooses */
+    const char *path;            /* UNIX: absolute */
 };
 
 struct listener_list {

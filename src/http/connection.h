@@ -7,18 +7,18 @@
 
 enum connection_state {
     CONNECTION_OPENING, /* the TLS handshake */
-    CONNECTION_IDLE,   /* between requests */
-    CONNECTION_HEAD,   /* the head comes */
-    CONNECTION_BODY,   /* the body comes */
-    CONNECTION_ANSWER, /* the handler works */
-    CONNECTION_FLUSH,  /* the answer is complete, and goes out */
-    CONNECTION_LINGER, /* our side is shut; input is dropped until the client ends too */
+    CONNECTION_IDLE,    /* between requests */
+    CONNECTION_HEAD,    /* the head comes */
+    CONNECTION_BODY,    /* the body comes */
+    CONNECTION_ANSWER,  /* the handler works */
+    CONNECTION_FLUSH,   /* the answer is complete, and goes out */
+    CONNECTION_LINGER,  /* our side is shut; input is dropped until the client ends too */
     CONNECTION_CLOSED,
 };
 
 enum {
     READ_BYTES = 64 << 10,
-    TLS_PLAIN_BYTES = 16 << 10, /* what a record may hold (RFC 8446, 5.1) */
+    TLS_PLAIN_BYTES = 16 << 10,     /* what a record may hold (RFC 8446, 5.1) */
     PIPELINED_MAX = 64 << 10,       /* input kept while an answer is made */
     SYSTEM_UNSENT_BYTES = 64 << 10, /* handed to the system, but not to the network yet */
     UNSENT_MAX = 1 << 20,           /* of a stream, before its reader counts as too slow */

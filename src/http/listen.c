@@ -20,6 +20,7 @@ struct listener {
     } uv;
     struct http_server *server;
     struct listener *next;
+    bool secure;
     bool waiting; /* a connection waits; libuv tells of no other until it is taken */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
@@ -28,7 +29,7 @@ static void accept_one(struct listener *listener)
 {
     struct http_server *server = listener->server;
     listener->waiting = server->connection_count >= server->options.connections_max ||
-                        !connection_accept(server, &listener->uv.stream);
+                        !connection_accept(server, &listener->uv.stream, listener->secure);
     server->accept_paused = server->accept_paused || listener->waiting;
 }
 
@@ -151,7 +152,8 @@ static int bind_unix(struct listener *l, const char *path)
     return error;
 }
 
-enum status http_server_listen(struct http_server *server, const char *address, struct reason *why)
+enum status http_server_listen(struct http_server *server, const char *address, bool secure,
+                               struct reason *why)
 {
     const bool is_unix = strncmp(address, "unix:", 5) == 0;
     const char *path = address + 5;
@@ -163,6 +165,7 @@ enum status http_server_listen(struct http_server *server, const char *address, 
     if (!l)
         return reason_no_memory(why, sizeof *l);
     l->server = server;
+    l->secure = secure;
     const int error = is_unix ? bind_unix(l, path) : bind_tcp(l, &resolved);
     l->uv.handle.data = l;
     server->open_handles++;
@@ -197,6 +200,7 @@ bool http_server_address(const struct http_server *server, size_t index, char *o
     const bool v6 = address.ss_family == AF_INET6;
     const uint16_t port = ntohs(v6 ? ((const struct sockaddr_in6 *)&address)->sin6_port
                                    : ((const struct sockaddr_in *)&address)->sin_port);
-    snprintf(out, size, v6 ? "http://[%s]:%u" : "http://%s:%u", host, port);
+    snprintf(out, size, v6 ? "%s://[%s]:%u" : "%s://%s:%u", l->secure ? "https" : "http", host,
+             port);
     return true;
 }

@@ -57,6 +57,14 @@ static void forget_dirty(struct connection *c)
         *at = c->next_dirty;
 }
 
+static void free_if_over(struct http_server *server)
+{
+    if (!server->destroying || server->open_handles > 0 || server->connection_count > 0)
+        return;
+    tls_release(server->tls);
+    free(server);
+}
+
 void server_forget_connection(struct connection *c)
 {
     struct http_server *server = c->server;
@@ -70,15 +78,13 @@ void server_forget_connection(struct connection *c)
     server->connection_count--;
     if (server->accept_paused && !server->draining)
         listeners_resume(server);
-    if (server->destroying && server->open_handles == 0 && server->connection_count == 0)
-        free(server);
+    free_if_over(server);
 }
 
 void server_handle_closed(struct http_server *server)
 {
     server->open_handles--;
-    if (server->destroying && server->open_handles == 0 && server->connection_count == 0)
-        free(server);
+    free_if_over(server);
 }
 
 static void on_close(uv_handle_t *handle)
@@ -114,6 +120,14 @@ void http_server_set_options(struct http_server *server, const struct http_serve
     server->options = *options;
 }
 
+void http_server_set_tls(struct http_server *server, struct tls *tls)
+{
+    if (tls)
+        tls_hold(tls);
+    tls_release(server->tls);
+    server->tls = tls;
+}
+
 uint32_t http_server_connections(const struct http_server *server)
 {
     return server->connection_count;
@@ -127,7 +141,7 @@ void http_server_drain(struct http_server *server)
     listeners_close(server);
     for (struct connection *c = server->connections, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONNECTION_IDLE)
+        if (c->state == CONNECTION_IDLE || c->state == CONNECTION_OPENING)
             connection_close(c, NULL);
     }
 }

@@ -79,8 +79,8 @@ MUST_CHECK enum status http_server_listen(struct http_server *server, const char
 /* The certificates of connections that begin from now on; held by the server. */
 void http_server_set_tls(struct http_server *server, struct tls *tls);
 
-/* Where it listens, as a URL ("http://127.0.0.1:8000", "https://[::1]:443", "unix:/path"); port 0 shows the real one.
- * False if there is no such listener. */
+/* Where it listens, as a URL ("http://127.0.0.1:8000", "https://[::1]:443", "unix:/path"); port 0
+ * shows the real one. False if there is no such listener. */
 bool http_server_address(const struct http_server *server, size_t index, char *out, size_t size);
 
 /* For requests that begin from now on. */

@@ -84,10 +84,17 @@ static void begin(struct fixture *f, const struct http_server_options *options)
     *f = (struct fixture){0};
     buf_init(&f->log, 1 << 20);
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    const struct http_handler handler = {f, on_head, on_request, on_broken, on_end, no_memory};
+    const struct http_handler handler = {
+        .arg = f,
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_broken = on_broken,
+        .on_end = on_end,
+        .no_memory = no_memory,
+    };
     char address[64];
     assert_int_equal(http_server_create(&f->loop, options, handler, &f->server, NULL), STATUS_OK);
-    assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", NULL), STATUS_OK);
+    assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", false, NULL), STATUS_OK);
     assert_true(http_server_address(f->server, 0, address, sizeof address));
     f->port = atoi(strrchr(address, ':') + 1);
 }
@@ -644,7 +651,7 @@ static void test_addresses(void **state)
     begin(&f, &http_server_options_default);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct reason why;
-        if (http_server_listen(f.server, wrong[i], &why) == STATUS_OK)
+        if (http_server_listen(f.server, wrong[i], false, &why) == STATUS_OK)
             fail_msg("listens at %s", wrong[i]);
         if (strcmp(why.code, "listen_address_invalid") != 0)
             fail_msg("%s: %s", wrong[i], why.code);
@@ -652,9 +659,10 @@ static void test_addresses(void **state)
     char address[64], taken[64];
     snprintf(taken, sizeof taken, "127.0.0.1:%d", f.port);
     struct reason why;
-    assert_int_not_equal(http_server_listen(f.server, taken, &why), STATUS_OK);
+    assert_int_not_equal(http_server_listen(f.server, taken, false, &why), STATUS_OK);
     assert_string_equal(why.code, "address_in_use");
-    assert_int_not_equal(http_server_listen(f.server, "unix:/nonexistent/s", &why), STATUS_OK);
+    assert_int_not_equal(http_server_listen(f.server, "unix:/nonexistent/s", false, &why),
+                         STATUS_OK);
     assert_string_equal(why.code, "listen_failed");
     assert_false(http_server_address(f.server, 1, address, sizeof address));
     end(&f);
@@ -667,11 +675,11 @@ static void test_unix_socket(void **state)
     begin(&f, &http_server_options_default);
     char place[64], address[64];
     snprintf(place, sizeof place, "unix:/tmp/qvl-server-test-%d", (int)getpid());
-    assert_int_equal(http_server_listen(f.server, place, NULL), STATUS_OK);
+    assert_int_equal(http_server_listen(f.server, place, false, NULL), STATUS_OK);
     assert_true(http_server_address(f.server, 1, address, sizeof address));
     assert_string_equal(address, place);
     struct reason why;
-    assert_int_not_equal(http_server_listen(f.server, place, &why), STATUS_OK);
+    assert_int_not_equal(http_server_listen(f.server, place, false, &why), STATUS_OK);
     assert_string_equal(why.code, "address_in_use");
     assert_int_equal(access(place + 5, F_OK), 0);
     end(&f);

@@ -1,6 +1,7 @@
 #include "server/reload.h"
 
 #include "config/table.h"
+#include "server/certificates.h"
 
 enum { NAMES_BYTES = 8 << 10 };
 
@@ -61,25 +62,47 @@ static void tell_failure(const struct service *service, const struct reason *why
               why->hint[LANG_EN]);
 }
 
+/* Everything that can fail, before anything changes. */
+static enum status prepare(struct service *service, struct settings *now, struct tls **tls,
+                           struct reason *why)
+{
+    const struct settings *first = service->first;
+    const bool spoke_tls = first->server.tls.certificate[0];
+    enum status status = certificates_load(now, tls, why);
+    if (!status && spoke_tls && !*tls) {
+        reason_set(why, "config_invalid_value",
+                   "The listeners speak TLS until a restart, so there must be a certificate.",
+                   "监听在重启前使用 TLS，因此必须有证书。");
+        status = STATUS_INVALID;
+    }
+    if (!status)
+        status = logs_change(&service->logs, service->settings, now, why);
+    if (status) {
+        tls_release(*tls);
+        settings_release(now);
+    }
+    return status;
+}
+
 void service_reload(struct service *service)
 {
     struct settings *now, *before = service->settings;
+    struct tls *tls = NULL;
     struct reason why;
     enum status status = service->hooks.load(service->hooks.arg, &now, &why);
+    if (!status)
+        status = prepare(service, now, &tls, &why);
     if (status) {
         tell_failure(service, &why);
-        return;
-    }
-    status = logs_change(&service->logs, before, now, &why);
-    if (status) {
-        tell_failure(service, &why);
-        settings_release(now);
         return;
     }
     const struct http_server_options options = service_http_options(now);
     http_server_set_options(service->http, &options);
+    http_server_set_tls(service->http, tls);
     service->settings = now;
     service->policy_version++;
     tell(service, before);
+    certificates_warn(tls, &service->logs.root);
+    tls_release(tls);
     settings_release(before);
 }

@@ -1,6 +1,7 @@
 #include "server/service.h"
 
 #include "server/call.h"
+#include "server/certificates.h"
 #include "server/job.h"
 #include "server/loading.h"
 #include "server/reload.h"
@@ -171,8 +172,18 @@ static enum status listen_all(struct service *service, struct reason *why)
     const struct http_server_options options = service_http_options(set);
     enum status status =
         http_server_create(&service->loop, &options, call_handler(service), &service->http, why);
-    for (size_t i = 0; i < set->server.listen.count && status == STATUS_OK; i++)
-        status = http_server_listen(service->http, set->server.listen.items[i].text, why);
+    struct tls *tls = NULL;
+    if (status == STATUS_OK)
+        status = certificates_load(set, &tls, why);
+    if (status == STATUS_OK)
+        http_server_set_tls(service->http, tls);
+    certificates_warn(tls, &service->logs.root);
+    tls_release(tls);
+    for (size_t i = 0; i < set->server.listen.count && status == STATUS_OK; i++) {
+        const struct listener *listener = &set->server.listen.items[i];
+        status = http_server_listen(service->http, listener->address,
+                                    certificates_secure(set, listener), why);
+    }
     return status;
 }
 

@@ -256,7 +256,25 @@ static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
         call_free(call);
 }
 
+static void on_refused(void *arg, const char *peer, const struct reason *why)
+{
+    struct service *service = arg;
+    struct log log;
+    log_child(&log, &service->logs.root);
+    log_field_set(&log, "client", str_from(peer));
+    log_field_set(&log, "code", str_from(why->code));
+    log_info(&log, "%s", why->message[LANG_EN]);
+}
+
 struct http_handler call_handler(struct service *service)
 {
-    return (struct http_handler){service, on_head, on_request, on_broken, on_end, no_memory};
+    return (struct http_handler){
+        .arg = service,
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_broken = on_broken,
+        .on_end = on_end,
+        .on_refused = on_refused,
+        .no_memory = no_memory,
+    };
 }
