@@ -3,6 +3,7 @@
 #include "base/test.h"
 #include "client/scripted_server_test.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ static void resolve(const char *host, struct resolver_answer *out)
     } names[] = {
         {"good.test", {"127.0.0.1"}},
         {"inner.test", {"127.0.0.2", "10.0.0.1"}},
+        {"six.test", {"169.254.169.254", "::1"}},
         {"mixed.test", {"169.254.169.254", "127.0.0.1", "10.0.0.1"}},
         {"metadata.test", {"169.254.169.254"}},
     };
@@ -187,6 +189,43 @@ static void uses_the_open_ones_of_several(void **state)
     set_up(&f, steps, ARRAY_LEN(steps));
     fetch(&f, "mixed.test");
     assert_int_equal(f.status, STATUS_OK);
+    tear_down(&f);
+}
+
+static void *answer_once(void *arg)
+{
+    char request[4096];
+    const int fd = accept(*(const int *)arg, NULL, NULL);
+    if (recv(fd, request, sizeof request, 0) > 0)
+        send(fd, PICTURE, strlen(PICTURE), MSG_NOSIGNAL);
+    close(fd);
+    return NULL;
+}
+
+static void connects_by_ipv6_too(void **state)
+{
+    (void)state;
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t len = sizeof address;
+    const int listener = socket(AF_INET6, SOCK_STREAM, 0);
+    pthread_t thread;
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, len) != 0)
+        skip(); /* this machine has none */
+    struct fixture f;
+    struct fetch *fetch;
+    char url[64];
+    set_up(&f, NULL, 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    assert_int_equal(pthread_create(&thread, NULL, answer_once, (void *)(uintptr_t)&listener), 0);
+    assert_int_equal(address_range_parse(STR("::1"), &f.opened, NULL), STATUS_OK);
+    snprintf(url, sizeof url, "http://six.test:%u/", (unsigned)ntohs(address.sin6_port));
+    assert_int_equal(begin(&f, url, &fetch), STATUS_OK);
+    while (f.done == 0)
+        uv_run(&f.loop, UV_RUN_ONCE);
+    assert_int_equal(f.status, STATUS_OK);
+    pthread_join(thread, NULL);
+    close(listener);
     tear_down(&f);
 }
 
@@ -468,6 +507,7 @@ int main(void)
         cmocka_unit_test(fetches_a_picture),
         cmocka_unit_test(visits_only_what_is_open),
         cmocka_unit_test(uses_the_open_ones_of_several),
+        cmocka_unit_test(connects_by_ipv6_too),
         cmocka_unit_test(is_not_led_elsewhere_by_a_second_lookup),
         cmocka_unit_test(checks_each_socket),
         cmocka_unit_test(follows_redirects_by_hand),

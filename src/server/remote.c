@@ -83,6 +83,18 @@ static void unite(struct remote *remote)
     remote->count = kept;
 }
 
+static enum status check_count(const struct remote *remote, struct reason *why)
+{
+    if (remote->count <= REMOTE_FILES_MAX)
+        return STATUS_OK;
+    reason_set(why, "invalid_value",
+               "The request names %u different pictures and videos by URL; at most %d are fetched.",
+               "请求以网址给出了 %u 个不同的图片和视频；最多获取 %d 个。", remote->count,
+               REMOTE_FILES_MAX);
+    reason_subject(why, "messages");
+    return STATUS_LIMIT;
+}
+
 static void note_failure(struct remote_file *file, enum status status, const struct reason *why)
 {
     struct remote *remote = file->remote;
@@ -192,7 +204,9 @@ enum status remote_begin(const struct call *call, const struct chat_request *req
     remote->arg = arg;
     collect(remote, request);
     unite(remote);
-    enum status status = take_settings(remote, call->settings, why);
+    enum status status = check_count(remote, why);
+    if (status == STATUS_OK)
+        status = take_settings(remote, call->settings, why);
     if (status == STATUS_OK)
         begin_all(remote, call);
     if (status == STATUS_OK && remote->left == 0) {

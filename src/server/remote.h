@@ -10,13 +10,17 @@
 
 struct remote;
 
+/* Different files of one request: each costs memory and a little of the loop's time. */
+enum { REMOTE_FILES_MAX = 1024 };
+
 /* Called once, never from within remote_begin or remote_cancel, when nothing is under way any more.
  * On failure the subject is the path of the first picture or video with that URL; codes: those of
  * fetch/fetcher.h. */
 typedef void remote_done_fn(void *arg, enum status status, const struct reason *why);
 
 /* *out is NULL, and on_done is not called, if there is nothing to fetch: no such URLs, or fetching
- * is switched off. The request and the call's settings outlive it. On failure nothing was begun. */
+ * is switched off. More than REMOTE_FILES_MAX are invalid_value. The request and the call's
+ * settings outlive it. On failure nothing was begun. */
 MUST_CHECK enum status remote_begin(const struct call *call, const struct chat_request *request,
                                     remote_done_fn *on_done, void *arg, struct remote **out,
                                     struct reason *why);

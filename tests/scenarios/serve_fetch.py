@@ -47,7 +47,8 @@ class Host:
         self.running = self.most_running = 0
         self.lock = threading.Lock()
         self.ended = threading.Event()
-        self.listener = socket.create_server((address, 0), backlog=128)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, 0), family=family, backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"http{'s' if tls else ''}://{address}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -344,6 +345,22 @@ class Fetching(Scenario):
         frames = {"type": "video", "video": [self.host.url + "/a.png"] * 4}
         self.assertEqual(self.server.chat([frames], max_tokens=2).status, 200)
         self.assertEqual(len(self.host.visits) - before, 2)
+
+    def test_too_many(self):
+        before = len(self.host.visits)
+        error = self.check_error(self.ask(*[f"{self.host.url}/a.png?{i}" for i in range(1025)]),
+                                 400, "invalid_value", "messages")
+        self.assertIn("1025", error["message"])
+        self.assertEqual(len(self.host.visits), before)
+
+    def test_by_ipv6(self):
+        try:
+            host = Host(self.host.pages, "::1")
+        except OSError:
+            self.skipTest("this machine has no IPv6")
+        with host, Server("--model.image.allow-addresses", "::1") as server:
+            for url in (f"http://[::1]:{host.port}/a.png", f"http://[0::0:1]:{host.port}/once"):
+                self.assertEqual(server.chat([picture(url)], max_tokens=1).status, 200)
 
     def test_the_place_of_the_fault(self):
         reply = self.ask(self.host.url + "/a.png", self.host.url + "/404", self.host.url + "/404")
