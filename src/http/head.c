@@ -9,6 +9,16 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static enum status refuse_version(struct str version, struct reason *why)
+{
+    reason_set(why, "http_version_not_supported",
+               "This server speaks HTTP/1.1 and HTTP/1.0, not %.*s.",
+               "本服务器支持 HTTP/1.1 和 HTTP/1.0，不支持 %.*s。", STR_ARG(version));
+    reason_hint(why, "Let the client, or the proxy in front of this server, use HTTP/1.1.",
+                "请让客户端或本服务器前面的代理使用 HTTP/1.1。");
+    return STATUS_INVALID;
+}
+
 static enum status parse_version(struct str text, struct http_request *request, struct reason *why)
 {
     if (text.len != 8 || !str_starts(text, "HTTP/") || !is_digit(text.ptr[5]) ||
@@ -24,12 +34,7 @@ static enum status parse_version(struct str text, struct http_request *request, 
         request->version = HTTP_1_0;
         return STATUS_OK;
     }
-    reason_set(why, "http_version_not_supported",
-               "This server speaks HTTP/1.1 and HTTP/1.0, not %.*s.",
-               "本服务器支持 HTTP/1.1 和 HTTP/1.0，不支持 %.*s。", STR_ARG(text));
-    reason_hint(why, "Let the client, or the proxy in front of this server, use HTTP/1.1.",
-                "请让客户端或本服务器前面的代理使用 HTTP/1.1。");
-    return STATUS_INVALID;
+    return refuse_version(text, why);
 }
 
 /* RFC 3986 allows fewer characters, but clients send "{", "|" and the like in queries; blanks,
@@ -113,6 +118,8 @@ enum status http_head_request_line(struct str line, struct http_request *request
     request->target = str_slice(rest, 0, target);
     if (!http_is_token(request->method) || method > METHOD_MAX_BYTES)
         return http_refuse(why, "The method of the request is not valid.", "请求方法无效。");
+    if (str_is(request->method, "PRI")) /* reserved for the preface (RFC 9113, 3.4) */
+        return refuse_version(STR("HTTP/2"), why);
     const enum status status = parse_version(str_slice(rest, target + 1, rest.len), request, why);
     return status == STATUS_OK ? parse_target(request, why) : status;
 }

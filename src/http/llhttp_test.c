@@ -101,7 +101,7 @@ static const struct str pieces[] = {
     PIECE("HTTP/0.9"),
     PIECE("http://h"),
     PIECE("CONNECT h:1 "),
-    PIECE("PRI / HTTP/1.1" CRLF),
+    PIECE("PRI / HTTP/1.1" CRLF CRLF),
     PIECE("DESCRIBE / HTTP/1.1" CRLF),
     PIECE("HEAD "),
     PIECE("QUERY "),

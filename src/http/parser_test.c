@@ -183,6 +183,7 @@ static const struct refused_case refused[] = {
     {"bad_request", TEXT("\x16\x03\x01\x02")},
     {"bad_request", TEXT("{\"model\":1}")},
     {"http_version_not_supported", TEXT("PRI * HTTP/2.0" CRLF CRLF "SM" CRLF CRLF)},
+    {"http_version_not_supported", TEXT("PRI / HTTP/1.1" CRLF HOST CRLF)},
     {"http_version_not_supported", TEXT("GET / HTTP/1.2" CRLF HOST CRLF)},
     {"http_version_not_supported", TEXT("GET / HTTP/0.9" CRLF HOST CRLF)},
     {"uri_too_long",
