@@ -5,12 +5,13 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #define PICTURE "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 7\r\n\r\npicture"
 
 /* What names mean in these tests; the server listens on 127.0.0.1, which is opened. */
-static int lookups;
+static atomic_int lookups;
 static void resolve(const char *host, struct resolver_answer *out)
 {
     static const struct {
@@ -23,7 +24,7 @@ static void resolve(const char *host, struct resolver_answer *out)
         {"mixed.test", {"169.254.169.254", "127.0.0.1", "10.0.0.1"}},
         {"metadata.test", {"169.254.169.254"}},
     };
-    const int number = __atomic_add_fetch(&lookups, 1, __ATOMIC_SEQ_CST);
+    const int number = atomic_fetch_add(&lookups, 1) + 1;
     if (strcmp(host, "slow.test") == 0)
         usleep(400000);
     const char *rebound = number % 2 ? "127.0.0.1" : "127.0.0.2";
@@ -469,7 +470,7 @@ static void lets_clients_take_turns(void **state)
     assert_int_equal(begin_for(&f, "192.0.2.2", "http://unknown.test/", &fetch), STATUS_OK);
     while (f.done < 3)
         uv_run(&f.loop, UV_RUN_ONCE);
-    assert_in_range(__atomic_load_n(&lookups, __ATOMIC_SEQ_CST), 3, 4);
+    assert_in_range(atomic_load(&lookups), 3, 4);
     assert_non_null(strstr(f.why.message[LANG_EN], "unknown.test"));
     while (f.done < 6)
         uv_run(&f.loop, UV_RUN_ONCE);

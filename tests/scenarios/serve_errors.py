@@ -261,7 +261,7 @@ class Errors(Scenario):
     def test_chinese(self):
         requests = [("GET", "/v1/model", None), ("PUT", CHAT, None), ("POST", CHAT, "{"),
                     ("POST", CHAT, {}), ("POST", CHAT, chat_body(model="?")),
-                    ("POST", CHAT, chat_body(messages=image_url("http://x/")))]
+                    ("POST", CHAT, chat_body(messages=image_url("http://[::1]/")))]
         for method, path, body in requests:
             for language, chinese in (("zh", True), ("zh-CN,zh;q=0.9,en;q=0.8", True),
                                       ("en-US,en;q=0.9", False), ("fr, zh;q=0.5, en;q=0.4", True),
