@@ -223,6 +223,35 @@ static enum status check_pictures(const struct engine *engine, const struct sequ
     return STATUS_OK;
 }
 
+/* Whether one more fits; the reason says what is full, and how full. */
+static enum status check_queue(const struct engine *engine, uint64_t picture_bytes,
+                               struct reason *why)
+{
+    if (engine->live >= engine->most_live) {
+        const uint32_t running = engine->figures.running;
+        const uint32_t waiting = engine->live > running ? engine->live - running : 0;
+        reason_set(why, "queue_full",
+                   "%u requests are running and %u wait; no more than %u fit together.",
+                   "正在运行的请求有 %u 个，排队的有 %u 个；合计不得超过 %u 个。", running, waiting,
+                   engine->most_live);
+        reason_hint(why, "Try again later.", "请稍后重试。");
+        return STATUS_BUSY;
+    }
+    if (picture_bytes > engine->picture_limit - engine->picture_bytes) {
+        reason_set(
+            why, "queue_full",
+            "The pictures need %llu MiB, and other requests' pictures hold %llu of %llu MiB.",
+            "图片需要 %llu MiB 内存，而其他请求的图片已占用 %llu MiB（共 %llu MiB）。",
+            (unsigned long long)(picture_bytes >> 20),
+            (unsigned long long)(engine->picture_bytes >> 20),
+            (unsigned long long)(engine->picture_limit >> 20));
+        reason_hint(why, "Try again later, or send fewer or smaller pictures.",
+                    "请稍后重试，或减少图片数量、缩小图片。");
+        return STATUS_BUSY;
+    }
+    return STATUS_OK;
+}
+
 static enum status enqueue(struct engine *engine, struct sequence *sequence, struct sequence **out,
                            struct reason *why)
 {
@@ -230,13 +259,9 @@ static enum status enqueue(struct engine *engine, struct sequence *sequence, str
         reason_set(why, "draining", "The engine is shutting down.", "引擎正在关闭。");
         return STATUS_BUSY;
     }
-    if (engine->live >= engine->most_live ||
-        sequence->picture_bytes > engine->picture_limit - engine->picture_bytes) {
-        reason_set(why, "queue_full", "%u requests are running or waiting; no more can wait now.",
-                   "已有 %u 个请求在运行或排队，暂时无法接受更多请求。", engine->live);
-        reason_hint(why, "Try again later.", "请稍后重试。");
-        return STATUS_BUSY;
-    }
+    const enum status status = check_queue(engine, sequence->picture_bytes, why);
+    if (status)
+        return status;
     engine->live++;
     engine->picture_bytes += sequence->picture_bytes;
     *out = sequence; /* events may come as soon as the lock is free */
@@ -302,6 +327,8 @@ void engine_figures_read(const struct engine *engine, struct engine_figures *out
     pthread_mutex_lock(&owner->lock);
     *out = engine->figures;
     out->context = engine->context;
+    out->most_live = engine->most_live;
+    out->progress = scheduler_progress(engine->scheduler);
     const uint32_t seen = out->running + out->waiting;
     out->waiting += engine->live > seen ? engine->live - seen : 0; /* not yet taken in */
     pthread_mutex_unlock(&owner->lock);

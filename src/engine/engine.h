@@ -50,6 +50,7 @@ struct engine_event {
     uint32_t prompt_tokens, output_tokens; /* so far */
     uint32_t cached_tokens;                /* of prompt_tokens: found in the KV cache */
     uint32_t reasoning_tokens;             /* of output_tokens: before </think> */
+    int64_t queue_ns;                      /* from its submission to its start; -1: not started */
     const struct token_logprob *logprobs;  /* of ids[0], see logprobs.h; NULL: not asked for */
     int32_t stop_string; /* FINISH_STOP: the index of the stop string that was found; -1: none */
     int32_t stop_id;     /* FINISH_STOP: the one of stop_ids that came; -1: none */
@@ -107,8 +108,17 @@ void sequence_cancel(struct sequence *sequence);
  * called from on_event. Takes NULL. */
 void sequence_release(struct sequence *sequence);
 
+/* Batches by their tokens: at most 1, 2, 4 … 2048, or more. */
+enum { BATCH_BUCKETS = 13 };
+
 struct engine_figures {
     uint32_t running, waiting;
+    uint32_t most_live;        /* running and waiting together; beyond: queue_full */
+    uint64_t remaining_tokens; /* that the running ones may still generate, at most */
+    uint64_t least_remaining;  /* of these: the smallest; 0: none runs */
+    uint64_t batches[BATCH_BUCKETS], batch_tokens; /* since the start; batches by their size */
+    uint64_t ended;                                /* sequences, since the start */
+    uint64_t progress;                             /* grows while the engine works */
     uint64_t kv_pages, kv_pages_used;
     uint64_t kv_pages_kept;                /* not used, but with prompts that may come again */
     uint64_t prompt_tokens, output_tokens; /* since the start */

@@ -1,5 +1,6 @@
 #include "engine/scheduler.h"
 
+#include "base/clock.h"
 #include "engine/decoder.h"
 #include "engine/rows.h"
 #include "engine/vision.h"
@@ -26,7 +27,8 @@ struct scheduler {
     struct sequence **owners; /* [max_sequences]: whose logits, in the order of the rows */
     uint32_t owner_count;
 
-    uint64_t prompt_tokens, output_tokens, cached_tokens;
+    uint64_t prompt_tokens, output_tokens, cached_tokens, ended;
+    uint64_t batches[BATCH_BUCKETS], batch_tokens;
 };
 
 static enum status create_parts(struct scheduler *s, struct reason *why)
@@ -109,6 +111,7 @@ static void end(struct scheduler *s, struct sequence *sequence, struct str text,
                 enum finish_reason finish, const struct reason *why)
 {
     let_go(s, sequence);
+    s->ended++;
     s->options.on_end(s->options.arg, sequence);
     sequence_give_last(sequence, text, finish, why);
     sequence_mark_over(sequence);
@@ -202,6 +205,8 @@ static void admit(struct scheduler *s)
         (void)fits;
         s->waiting = sequence->next;
         s->waiting_count--;
+        if (!sequence->started_ns)
+            sequence->started_ns = clock_ns(&clock_system);
         s->running[s->running_count++] = sequence;
     }
 }
@@ -370,6 +375,15 @@ static void take_tokens(struct scheduler *s, float *logits)
     }
 }
 
+static void count_batch(struct scheduler *s)
+{
+    int bucket = 0;
+    while (bucket < BATCH_BUCKETS - 1 && s->row_count > 1u << bucket)
+        bucket++;
+    s->batches[bucket]++;
+    s->batch_tokens += s->row_count;
+}
+
 bool scheduler_step(struct scheduler *s)
 {
     end_cancelled(s, false);
@@ -384,11 +398,28 @@ bool scheduler_step(struct scheduler *s)
     batch_prompts(s, false, &budget); /* fast rows stand behind the others */
     batch_prompts(s, true, &budget);
     if (s->row_count > 0) {
+        count_batch(s);
         float *logits = decoder_forward(s->decoder, s->rows, s->row_count);
         note_cached(s);
         take_tokens(s, logits);
     }
     return s->running_count > 0 || s->waiting;
+}
+
+static void count_remaining(const struct scheduler *s, struct engine_figures *out)
+{
+    out->remaining_tokens = out->least_remaining = 0;
+    for (uint32_t i = 0; i < s->running_count; i++) {
+        const uint32_t left = s->running[i]->max_count - s->running[i]->count;
+        out->remaining_tokens += left;
+        if (i == 0 || left < out->least_remaining)
+            out->least_remaining = left;
+    }
+}
+
+uint64_t scheduler_progress(const struct scheduler *s)
+{
+    return pool_runs(compute_pool(s->compute));
 }
 
 void scheduler_figures(const struct scheduler *s, struct engine_figures *out)
@@ -405,6 +436,10 @@ void scheduler_figures(const struct scheduler *s, struct engine_figures *out)
     out->prompt_tokens = s->prompt_tokens;
     out->cached_tokens = s->cached_tokens;
     out->output_tokens = s->output_tokens;
+    out->ended = s->ended;
+    memcpy(out->batches, s->batches, sizeof s->batches);
+    out->batch_tokens = s->batch_tokens;
+    count_remaining(s, out);
     out->threads = s->options.threads;
     out->kernels = compute_kernels(s->compute)->name;
 }

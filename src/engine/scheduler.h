@@ -41,5 +41,8 @@ bool scheduler_step(struct scheduler *scheduler);
 /* Ends every sequence with FINISH_CANCELLED. */
 void scheduler_cancel_all(struct scheduler *scheduler);
 
+/* Grows while a step is at work. Any thread. */
+uint64_t scheduler_progress(const struct scheduler *scheduler);
+
 /* running, waiting, pages, tokens, threads, kernels. */
 void scheduler_figures(const struct scheduler *scheduler, struct engine_figures *out);

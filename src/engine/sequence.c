@@ -1,5 +1,7 @@
 #include "engine/sequence.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -153,6 +155,7 @@ enum status sequence_create(const struct model *model, uint32_t context,
     s->include_stop = request->include_stop;
     s->bad_words = request->bad_words;
     s->stop_id = -1;
+    s->submitted_ns = clock_ns(&clock_system);
     s->thinking = request->thinking;
     s->thinks = s->thinking.possible && s->thinking.begun;
     s->visuals = request->prompt.visuals;
@@ -253,6 +256,7 @@ static void give(const struct sequence *s, struct engine_event event)
     event.cached_tokens = s->reused;
     event.output_tokens = sequence_output_count(s);
     event.reasoning_tokens = s->reasoning_tokens;
+    event.queue_ns = s->started_ns ? s->started_ns - s->submitted_ns : -1;
     event.stop_string = s->text.stopped ? s->text.stopped_by : -1;
     event.stop_id = s->stop_id;
     s->on_event(s->arg, &event);

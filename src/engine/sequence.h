@@ -50,9 +50,10 @@ struct sequence {
     uint32_t passed;  /* segments whose tokens are all cached */
     struct sampler *sampler;
     struct text_stream text;
-    int32_t stop_id;             /* the one of stop_ids that came; -1: none */
-    struct grammar_guide *guide; /* NULL: any text */
-    bool thinks;                 /* now */
+    int32_t stop_id;                  /* the one of stop_ids that came; -1: none */
+    struct grammar_guide *guide;      /* NULL: any text */
+    int64_t submitted_ns, started_ns; /* clock_system's; started_ns is 0 before the start */
+    bool thinks;                      /* now */
     uint32_t reasoning_tokens;
     float *raw_logits;              /* [vocab_size] of the last token; NULL: no logprobs */
     struct token_logprob *logprobs; /* [1 + top_logprobs]; the same */

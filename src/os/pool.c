@@ -33,6 +33,7 @@ struct pool {
     atomic_int sleeping;      /* workers that wait for `work` */
     atomic_bool caller_waits; /* the caller waits for `done` */
     atomic_bool stop;
+    atomic_size_t runs;
     int threads, spins;
     int started; /* workers that exist */
     struct worker {
@@ -208,6 +209,7 @@ void pool_run(struct pool *pool, size_t count, size_t grain, pool_fn *fn, void *
 {
     if (count == 0)
         return;
+    atomic_fetch_add_explicit(&pool->runs, 1, memory_order_relaxed);
     if (grain == 0)
         grain = 1;
     if (count <= grain || pool->threads == 1) {
@@ -221,4 +223,9 @@ void pool_run(struct pool *pool, size_t count, size_t grain, pool_fn *fn, void *
     wake_workers(pool);
     run_chunks(pool, 0);
     wait_for_chunks(pool);
+}
+
+size_t pool_runs(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->runs, memory_order_relaxed);
 }

@@ -22,3 +22,6 @@ void pool_destroy(struct pool *pool); /* takes NULL */
 
 int pool_threads(const struct pool *pool);
 void pool_run(struct pool *pool, size_t count, size_t grain, pool_fn *fn, void *arg);
+
+/* Jobs that began since the start. Any thread: whoever sees it grow knows that work goes on. */
+size_t pool_runs(const struct pool *pool);

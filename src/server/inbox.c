@@ -68,6 +68,7 @@ static void add_event(struct choice *choice, const struct engine_event *event)
     news->output_tokens = event->output_tokens;
     news->cached_tokens = event->cached_tokens;
     news->reasoning_tokens = event->reasoning_tokens;
+    news->queue_ns = event->queue_ns;
     news->finish = event->finish;
     news->stop_string = event->stop_string;
     news->stop_id = event->stop_id;

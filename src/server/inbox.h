@@ -22,6 +22,7 @@ struct news {
     int32_t stop_string, stop_id; /* FINISH_STOP, see engine.h */
     uint32_t prompt_tokens, output_tokens, cached_tokens, reasoning_tokens;
     int64_t first_ns, last_ns; /* of this text: libuv's clock */
+    int64_t queue_ns;          /* see engine_event */
 };
 
 struct choice {
