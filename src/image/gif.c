@@ -142,11 +142,20 @@ static enum status decode(struct decode *d, struct gif *g, struct image *out)
     return read_lines(g, map, out) ? STATUS_OK : refuse(d, g->file->Error);
 }
 
+/* Opening fails alike for broken data and for a lack of memory, of which it needs a few KiB. */
+static void open_file(struct decode *d, struct gif *g, int *error)
+{
+    for (int attempt = 0; attempt < 2 && !g->file; attempt++) {
+        g->at = d->bytes;
+        g->file = DGifOpen(g, on_read, error);
+    }
+}
+
 enum status gif_decode(struct decode *d, struct image *out)
 {
     struct gif g = {NULL, d->bytes, d->bytes + d->len, NO_TRANSPARENT_COLOR, NULL};
     int error;
-    g.file = DGifOpen(&g, on_read, &error);
+    open_file(d, &g, &error);
     if (!g.file)
         return refuse(d, error);
     const enum status status = decode(d, &g, out);

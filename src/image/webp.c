@@ -33,7 +33,9 @@ static enum status decode_bitstream(struct decode *d, const uint8_t *bytes, size
     config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA = (WebPRGBABuffer){pixels, (int)stride, stride * height};
-    const VP8StatusCode code = WebPDecode(bytes, len, &config);
+    VP8StatusCode code = WebPDecode(bytes, len, &config);
+    if (code == VP8_STATUS_BITSTREAM_ERROR) /* some tables found no memory? libwebp does not say */
+        code = WebPDecode(bytes, len, &config);
     WebPFreeDecBuffer(&config.output);
     if (code == VP8_STATUS_OUT_OF_MEMORY)
         return reason_no_memory(d->why, stride * height);

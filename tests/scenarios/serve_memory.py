@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Every allocation that answering a request takes fails once, in whatever thread: the client gets a
+whole answer that says so, the next request is answered as ever, and nothing leaks.
+
+tests/failing_malloc is loaded in front of the C library; FAILING_MALLOC_LIBRARY names it.
+QVL_SCENARIO_SCALE tries every allocation (1) or fewer."""
+import ctypes
+import json
+import mmap
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import (BINARY, IMAGES, MODEL, SANITIZED, SCALE, Closed, Scenario, Server, chat_body,
+                     image_part, main, quiet_environment, request_bytes, sample, wait_until)
+
+LIBRARY = os.environ.get("FAILING_MALLOC_LIBRARY", "")
+CHAT = "/v1/chat/completions"
+FRAMES = 24
+TOOLS = [{"type": "function", "function": {
+    "name": "look", "parameters": {"type": "object", "properties": {
+        "where": {"type": "string"}}, "required": ["where"]}}}]
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": {
+    "type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"],
+    "additionalProperties": False}}}
+
+
+class Control(ctypes.Structure):
+    """As in tests/failing_malloc/failing_malloc.c."""
+    _fields_ = [("fail_at", ctypes.c_uint64), ("count", ctypes.c_uint64),
+                ("failed", ctypes.c_uint64), ("live", ctypes.c_uint64),
+                ("bytes", ctypes.c_uint64), ("frames", ctypes.c_uint64 * FRAMES)]
+
+
+def chat(**fields):
+    return request_bytes("POST", CHAT, chat_body(fields.pop("content", "你好"), **fields))
+
+
+def picture(**fields):
+    return chat(content=sample(0)["content"], max_tokens=6, **fields)
+
+
+REQUESTS = {
+    "health": request_bytes("GET", "/health"),
+    "ready": request_bytes("GET", "/health/ready"),
+    "models": request_bytes("GET", "/v1/models"),
+    "one model": request_bytes("GET", "/v1/models/" + MODEL),
+    "options": request_bytes("OPTIONS", CHAT),
+    "a wrong path": request_bytes("GET", "/v1/model"),
+    "a wrong method": request_bytes("GET", CHAT),
+    "no request": b"GET / HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n",
+    "no JSON": request_bytes("POST", CHAT, "{"),
+    "a wrong field": chat(temperature="hot"),
+    "a wrong picture": chat(content=[{"type": "image_url", "image_url": {
+        "url": "data:image/png;base64,AAAA"}}]),
+    "a chunked body": (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                       b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nT: v\r\n\r\n"),
+    "a chat": chat(max_tokens=8),
+    "several answers": chat(max_tokens=4, n=3, return_token_ids=True, logprobs=True, top_logprobs=2),
+    "a stream": chat(max_tokens=8, stream=True, stream_options={"include_usage": True}),
+    "tools": chat(max_tokens=8, tools=TOOLS),
+    "a named tool": chat(max_tokens=40, tools=TOOLS, stream=True,
+                         tool_choice={"type": "function", "function": {"name": "look"}}),
+    "a schema": chat(max_tokens=20, response_format=SCHEMA),
+    "stops and biases": chat(max_tokens=8, stop=["x", "yz"], logit_bias={"5": 1}, seed=1,
+                             temperature=0.5, foo=1),
+    "a long body": chat(content="a" * 100000, max_tokens=1),
+    "a completion": request_bytes("POST", "/v1/completions", {
+        "model": MODEL, "prompt": "hello", "max_tokens": 6, "temperature": 0}),
+    "tokens": request_bytes("POST", "/tokenize", {"model": MODEL, "prompt": "hello 你好"}),
+    "a picture": picture(),
+    "a picture in a stream": picture(stream=True),
+}
+for kind in ("jpg", "png", "webp", "gif"):
+    for path in sorted(IMAGES.glob("*." + kind))[:1]:
+        REQUESTS["a picture: " + kind] = chat(content=[image_part(path)], max_tokens=2)
+
+
+def where(frames):
+    """The functions of the program that asked for the memory, innermost first."""
+    places = [hex(frame) for frame in frames if frame]
+    if not places:
+        return "(a library)"
+    lines = subprocess.run(["addr2line", "-fse", BINARY, *places], capture_output=True, text=True,
+                           check=False).stdout.splitlines()
+    return " < ".join(f"{f} {at}" for f, at in zip(lines[::2], lines[1::2]))
+
+
+class Broken(Exception):
+    """What came is no whole answer."""
+
+
+class Answer:
+    """What came back, brought to a form that is equal for equal answers."""
+
+    def __init__(self, connection):
+        self.status, self.aborted, self.code = 0, False, None
+        try:
+            self.status, headers = connection.read_head()[1:]
+        except (Closed, ConnectionError) as error:
+            raise Broken(f"no answer: {error}") from error
+        self.headers = dict(headers)
+        if self.headers.get("transfer-encoding") == "chunked":
+            self.body = self._stream(connection)
+        else:
+            size = 0 if self.status == 204 else int(self.headers["content-length"])
+            self.body = self._whole(connection._take(size) if size else b"")
+
+    def _whole(self, body):
+        if not body:
+            return None
+        value = json.loads(body)
+        if "error" in value:
+            self._check_error(value["error"])
+        return self._plain(value)
+
+    def _check_error(self, error):
+        self.code = error["code"]
+        if set(error) != {"message", "type", "param", "code", "request_id", "hint", "docs"}:
+            raise Broken(f"not the shape of an error: {error}")
+
+    def _stream(self, connection):
+        body = b""
+        try:
+            body = b"".join(iter(connection.read_chunk, b""))
+        except (Closed, ConnectionError):
+            self.aborted = True
+            return None
+        text, events = "", body.decode("utf-8").split("\n\n")
+        for event in events[:-1]:
+            value = event[len("data: "):]
+            if value == "[DONE]":
+                continue
+            value = json.loads(value)
+            if "error" in value:
+                self._check_error(value["error"])
+            for choice in value.get("choices", []):
+                delta = choice["delta"]
+                text += delta.get("content") or ""
+                for call in delta.get("tool_calls") or []:
+                    text += call["function"].get("arguments") or ""
+        if events[-1] or (self.code is None) != (events[-2] == "data: [DONE]"):
+            raise Broken(f"a stream without its end: {body[-300:]}")
+        return text
+
+    def _plain(self, value):
+        """Without what differs from call to call."""
+        if isinstance(value, dict):
+            return {k: self._plain(v) for k, v in value.items()
+                    if k not in ("id", "created", "request_id", "usage", "uptime", "timings")}
+        if isinstance(value, list):
+            return [self._plain(v) for v in value]
+        if isinstance(value, float):
+            return round(value, 3)  # what else is in the batch shows far behind the point
+        return value
+
+
+@unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
+class Memory(Scenario):
+    @classmethod
+    def setUpClass(cls):
+        cls.file = tempfile.NamedTemporaryFile()
+        cls.file.write(bytes(mmap.PAGESIZE))
+        cls.file.flush()
+        cls.memory = mmap.mmap(cls.file.fileno(), mmap.PAGESIZE)
+        cls.control = Control.from_buffer(cls.memory)
+        env = quiet_environment(LD_PRELOAD=LIBRARY, FAILING_MALLOC=cls.file.name)
+        if SANITIZED:
+            env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=1"
+        cls.server = Server("--model.threads", "1", env=env)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        del cls.control
+        cls.memory.close()
+        cls.file.close()
+
+    def ask(self, request, fail_at=0):
+        with self.server.connect() as connection:
+            self.control.failed = self.control.count = 0
+            self.control.fail_at = fail_at
+            try:
+                connection.send(request)
+                return Answer(connection)
+            finally:
+                if fail_at and not self.control.failed:
+                    time.sleep(0.01)  # what comes after the answer: the log
+                self.control.fail_at = 0
+                self.server.connections.clear()
+
+    def check(self, answer, usual):
+        """A failure may also go unnoticed: of a cache, or of a line of the log."""
+        if answer.code == "memory_full" or answer.aborted:
+            if answer.status not in (503, 200):
+                raise Broken(f"status {answer.status}")
+            if answer.status == 503 and (answer.headers.get("x-should-retry") != "true" or
+                                         "retry-after" not in answer.headers):
+                raise Broken(f"not the headers of a refusal: {answer.headers}")
+        elif (answer.status, answer.body) != (usual.status, usual.body):
+            raise Broken(f"{answer.status} {answer.body}\ninstead of {usual.status} {usual.body}")
+
+    def settled_live(self):
+        """How many allocations there are when nothing goes on."""
+        def quiet():
+            before = self.control.live
+            time.sleep(0.05)
+            return self.control.live == before
+        wait_until(quiet, what="quiet")
+        return self.control.live
+
+    def sweep(self, name, request):
+        for _ in range(3):
+            usual = self.ask(request)
+        before, n, aborted = self.settled_live(), 0, 0
+        step = 1 if SCALE >= 1 else 7
+        while True:
+            n += 1 if n < 50 else step
+            try:
+                answer = self.ask(request, n)
+                if not self.control.failed:
+                    break
+                self.check(answer, usual)
+                aborted += answer.aborted
+                again = self.ask(request)
+                self.check(again, usual)
+                if again.code == "memory_full":
+                    raise Broken("the next one fails too")
+            except Broken as broken:
+                self.assertIsNone(self.server.process.poll(), self.server.text()[-2000:])
+                self.fail(f"{name}, allocation {n} of {self.control.bytes} bytes, "
+                          f"{where(self.control.frames)}:\n{broken}")
+        self.ask(request)
+        live = self.settled_live()
+        self.assertLess(live, before + 20, f"{name}: {live - before} of {n} leaked")
+        return n - 1, aborted, live - before
+
+
+def add(name, request):
+    def test(self):
+        tried, aborted, more = self.sweep(name, request)
+        print(f"{name}: {tried} allocations failed, {aborted} streams were cut, "
+              f"{more:+d} are kept", flush=True)
+        if name != "options":
+            self.assertGreater(tried, 1)
+    setattr(Memory, "test_" + name.replace(" ", "_").replace(":", ""), test)
+
+
+for each_name, each_request in REQUESTS.items():
+    add(each_name, each_request)
+
+if __name__ == "__main__":
+    main()
