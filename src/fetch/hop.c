@@ -1,5 +1,6 @@
 #include "fetch/hop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,8 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
         return CURL_SOCKET_BAD;
     }
     hop->socket = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    if (hop->socket < 0 && errno != EAFNOSUPPORT)
+        hop->stop = HOP_NO_ROOM; /* the host is not to blame */
     return hop->socket;
 }
 

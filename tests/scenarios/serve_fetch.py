@@ -3,6 +3,7 @@
 import base64
 import gzip
 import pathlib
+import random
 import shutil
 import socket
 import ssl
@@ -13,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import (IMAGES, SANITIZED, Scenario, Server, chat_body, data_url, main,
+from harness import (IMAGES, SANITIZED, SCALE, Scenario, Server, chat_body, data_url, main,
                      quiet_environment, request_bytes, wait_until)
 
 PNG = next(IMAGES.glob("png_*.png"))
@@ -346,6 +347,24 @@ class Fetching(Scenario):
         self.assertEqual(self.server.chat([frames], max_tokens=2).status, 200)
         self.assertEqual(len(self.host.visits) - before, 2)
 
+    def test_strange_answers(self):
+        """Whatever a host sends: an answer, or an error that names the host's fault."""
+        rng = random.Random(7)
+        good = [page for page in self.host.pages.values() if isinstance(page, bytes)]
+        for i in range(max(30, int(400 * SCALE))):
+            page = bytearray(rng.choice(good))
+            for _ in range(rng.randint(1, 8)):
+                at = rng.randrange(min(len(page), 200))
+                if rng.random() < 0.5:
+                    page[at] = rng.choice(b"\0\r\n :/0123456789xA\xff")
+                else:
+                    page[at:at + rng.randrange(20)] = rng.choice(good)[:rng.randrange(200)]
+            self.host.pages["/strange"] = bytes(page)
+            reply = self.ask(f"{self.host.url}/strange?{i}", max_tokens=1)
+            self.assertIn(reply.status, (200, 400), (page, reply.body))
+            if reply.status == 400:
+                self.assertRegex(reply.code(), "image|invalid_value", page)
+
     def test_too_many(self):
         before = len(self.host.visits)
         error = self.check_error(self.ask(*[f"{self.host.url}/a.png?{i}" for i in range(1025)]),
@@ -496,6 +515,20 @@ class Memory(Scenario):
             for _ in range(5):  # what was held was given back
                 reply = self.server.chat(parts[:2])
                 self.check_error(reply, 400, "invalid_image")
+
+
+class Files(unittest.TestCase):
+    def test_no_descriptor_left(self):
+        """Nothing is blamed on the host, and the service goes on."""
+        with Host({"/late.png": late}) as host, \
+                Server("--model.image.allow-private", "--model.image.fetches-per-client", "60",
+                       "--model.image.fetches", "60", open_files=(40, 40)) as server:
+            with server.connect() as connection:
+                parts = [picture(f"{host.url}/late.png?{i}") for i in range(50)]
+                reply = connection.request("POST", CHAT, chat_body(parts, max_tokens=1))
+                self.assertEqual((reply.status, reply.code()), (503, "memory_full"), reply.body)
+            wait_until(lambda: server.chat([picture(host.url + "/late.png")], max_tokens=1).status
+                       == 200, what="a fetch afterwards")
 
 
 class Deadline(Scenario):
