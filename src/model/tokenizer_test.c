@@ -297,6 +297,41 @@ static void merges_must_be_pairs(void **state)
     buf_release(&good);
 }
 
+/* Every token of the file is spelled as the file spells it. */
+static void spells_as_the_vocabulary(void **state)
+{
+    (void)state;
+    char path[512];
+    struct buf text, spelled;
+    struct arena arena;
+    struct json *root;
+    golden_path(path, "tests/golden/tokenizer/tokenizer.json");
+    buf_init(&text, 64 << 20);
+    buf_init(&spelled, 1 << 16);
+    arena_init(&arena, 1 << 30);
+    assert_false(file_read(path, &text, NULL));
+    assert_false(json_parse(text.data, text.len, (struct json_limits){0}, &arena, &root, NULL));
+    size_t count = 0;
+    JSON_EACH(token, json_get(json_get(root, "model"), "vocab")) {
+        int64_t id;
+        assert_true(json_int64(token, &id));
+        buf_clear(&spelled);
+        tokenizer_spell(real, (int32_t)id, &spelled);
+        assert_true(str_eq(buf_str(&spelled), token->key));
+        count++;
+    }
+    assert_true(count > 1000);
+    buf_clear(&spelled);
+    tokenizer_spell(real, tokenizer_added_id(real, "<|im_start|>"), &spelled);
+    assert_string_equal(spelled.data, "<|im_start|>");
+    buf_clear(&spelled);
+    tokenizer_spell(real, INT32_MAX, &spelled);
+    assert_int_equal(spelled.len, 0);
+    buf_release(&text);
+    buf_release(&spelled);
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +344,7 @@ int main(void)
         cmocka_unit_test(random_ids_never_give_half_a_character),
         cmocka_unit_test(refuses_text_that_is_not_utf8),
         cmocka_unit_test(encodes_nothing_as_nothing),
+        cmocka_unit_test(spells_as_the_vocabulary),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -182,6 +182,7 @@ static void write_whole(struct job *job, const struct answer_usage *usage, struc
 
 static const struct job_kind chat_kind = {
     .id_prefix = "chatcmpl-",
+    .prompt_field = "messages",
     .parse = parse,
     .prepare = prepare,
     .shape = shape,

@@ -29,14 +29,13 @@ static uint32_t prompt_of(const struct job *job, const struct answer *answer)
     return answer->choice.index / (uint32_t)job->params->n;
 }
 
-/* "prompt", or "prompt[3]". */
+/* The list of ids: "prompt", or "prompt[3]". */
 static void name_prompt(const struct job *job, uint32_t index, char out[32])
 {
-    const struct completion_request *request = job->completion;
-    if (request->prompt_count > 1)
-        snprintf(out, 32, "prompt[%u]", index);
-    else
+    if (job->completion->one_list)
         snprintf(out, 32, "prompt");
+    else
+        snprintf(out, 32, "prompt[%u]", index);
 }
 
 static enum status make_prompt(struct job *job, struct answer *answer, struct reason *why)
@@ -186,6 +185,7 @@ static void write_whole(struct job *job, const struct answer_usage *usage, struc
 
 static const struct job_kind completion_kind = {
     .id_prefix = "cmpl-",
+    .prompt_field = "prompt",
     .parse = parse,
     .prepare = prepare,
     .shape = shape,

@@ -42,7 +42,8 @@ struct answer {
 
 /* A route's own part. */
 struct job_kind {
-    const char *id_prefix; /* "chatcmpl-"; NULL: answers have no id */
+    const char *id_prefix;    /* "chatcmpl-"; NULL: answers have no id */
+    const char *prompt_field; /* "messages": the place of what does not fit */
 
     /* Any thread: from the body's JSON to the request, in job->arena. Sets params, prompt_count and
      * answer_count if there are to be answers, and model. */

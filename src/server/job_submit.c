@@ -120,6 +120,16 @@ static void finish_at_once(struct answer *answer)
     answer->choice.finished = true;
 }
 
+/* "messages", "prompt", or "prompt[3]". */
+static void blame_prompt(const struct job *job, const struct answer *answer, struct reason *why)
+{
+    if (job->prompt_count > 1)
+        reason_subject(why, "%s[%u]", job->kind->prompt_field,
+                       answer->choice.index / (uint32_t)job->params->n);
+    else
+        reason_subject(why, "%s", job->kind->prompt_field);
+}
+
 static enum status submit_one(struct job *job, struct answer *answer,
                               const struct submission *common, struct reason *why)
 {
@@ -138,6 +148,8 @@ static enum status submit_one(struct job *job, struct answer *answer,
     answer->prompt = (struct prompt_input){0}; /* taken over */
     status = engine_submit(job->service->engine, &request, &answer->choice.sequence, why);
     job->unfinished += !status;
+    if (status && strcmp(why->code, "context_length_exceeded") == 0)
+        blame_prompt(job, answer, why);
     return status;
 }
 
@@ -164,6 +176,7 @@ static void count_prompts(struct job *job)
             continue;
         job->call->prompt_tokens += answer->prompt_tokens;
         job->image_tokens += answer->prompt.image_tokens;
+        job->call->image_tokens += answer->prompt.image_tokens;
     }
 }
 

@@ -4,7 +4,8 @@ import json
 import threading
 import time
 
-from harness import DEMO, MODEL, Scenario, chat_body, image_part, main, sample, user
+from harness import (DEMO, MODEL, Scenario, chat_body, image_part, main, request_bytes, sample,
+                     user)
 
 CHAT = "/v1/chat/completions"
 
@@ -201,23 +202,40 @@ class Completions(Texts):
                                                          "prompt[1][0]"),
                 ([1, 1 << 30], {}, "invalid_value", "prompt[1]"),
                 ([[1], [5000]], {}, "invalid_value", "prompt[1][0]"),
+                ([[5000]], {}, "invalid_value", "prompt[0][0]"),
                 ("x", {"suffix": "y"}, "invalid_value", "suffix"),
                 ("x", {"best_of": 3}, "invalid_value", "best_of"),
                 ("x", {"logprobs": 21}, "invalid_value", "logprobs"),
                 ("x", {"logprobs": 1, "echo": True}, "invalid_value", "echo"),
                 (["x"] * 129, {}, "invalid_value", "prompt"),
                 (["x"] * 100, {"n": 2}, "invalid_value", "n"),
-                ("hello " * 10000, {}, "context_length_exceeded", None)):
+                ("hello " * 10000, {}, "context_length_exceeded", "prompt"),
+                (["x", "hello " * 10000], {}, "context_length_exceeded", "prompt[1]")):
             reply = self.ask(prompt, **fields)
             error = self.check_error(reply, 400, code, param)
-            if param:
+            if code != "context_length_exceeded":
                 self.assertIn(param, error["message"])
+        self.check_error(self.server.chat("hello " * 10000), 400, "context_length_exceeded",
+                         "messages")
         self.check_error(self.ask("x", model="other"), 404, "model_not_found", "model")
 
     def test_many_prompts(self):
         answer = self.answer([f"number {i}" for i in range(128)], max_tokens=2)
         self.assertEqual(len(answer["choices"]), 128)
         self.assertEqual(answer["choices"][77]["text"], self.text("number 77", max_tokens=2))
+
+
+    def test_who_leaves_while_a_large_body_is_read(self):
+        body = request_bytes("POST", "/v1/completions", {
+            "model": MODEL, "max_tokens": 1, "prompt": [[1] * 300 for _ in range(100)],
+            "user": "x" * (3 << 20)})
+        for i in range(20):
+            connection = self.server.connect()
+            connection.send(body)
+            if i % 2:
+                time.sleep(0.002 * i)
+            connection.reset()
+        self.assertEqual(len(self.answer("hello", max_tokens=1)["choices"]), 1)
 
 
 class Tokens(Texts):
