@@ -1,6 +1,5 @@
 #include "http/connection.h"
 
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -19,6 +18,7 @@ static void release(struct connection *c)
     buf_release(&c->flying);
     buf_release(&c->wire);
     tls_session_destroy(c->tls);
+    free(c->proxy);
     free(c);
 }
 
@@ -50,26 +50,12 @@ static void close_handle(struct connection *c)
         uv_close(&c->uv.handle, on_close);
 }
 
-/* The last word of TLS, without which a client cannot tell an end from a cut (RFC 8446, 6.1); if
- * the system has room for it. */
-static void end_tls(struct connection *c)
-{
-    if (!c->tls || c->writing)
-        return;
-    tls_session_end(c->tls);
-    tls_session_drain(c->tls, &c->wire);
-    const uv_buf_t piece = uv_buf_init(c->wire.data, (unsigned)c->wire.len);
-    if (c->wire.len > 0)
-        uv_try_write(&c->uv.stream, &piece, 1);
-    buf_clear(&c->wire);
-}
-
 void connection_close(struct connection *c, const struct reason *cut)
 {
     if (c->state == CONNECTION_CLOSED)
         return;
     if (c->state == CONNECTION_IDLE && !cut)
-        end_tls(c);
+        connection_end_tls(c);
     connection_set_state(c, CONNECTION_CLOSED);
     end_exchange(c, cut);
     close_handle(c);
@@ -88,6 +74,7 @@ static void begin_exchange(struct connection *c)
 {
     c->exchange = (struct http_exchange){
         .peer = c->peer,
+        .client = c->client,
         .peer_port = c->exchange.peer_port,
         .begun_ns = c->server->now_ns,
     };
@@ -104,6 +91,12 @@ static void broken(struct connection *c, const struct reason *why)
     c->open = true;
     connection_set_state(c, CONNECTION_ANSWER);
     c->server->handler.on_broken(c->server->handler.arg, &c->exchange, why);
+}
+
+void connection_refuse(struct connection *c, const struct reason *why)
+{
+    begin_exchange(c);
+    broken(c, why);
 }
 
 static void take_head(struct connection *c, bool more_input)
@@ -190,7 +183,7 @@ static void keep(struct connection *c, struct str input)
     }
 }
 
-static void feed(struct connection *c, struct str input)
+void connection_feed(struct connection *c, struct str input)
 {
     parse(c, &input);
     const bool answering = c->state == CONNECTION_ANSWER || c->state == CONNECTION_FLUSH;
@@ -198,7 +191,7 @@ static void feed(struct connection *c, struct str input)
         keep(c, input);
 }
 
-static void on_end_of_input(struct connection *c)
+void connection_end_of_input(struct connection *c)
 {
     const int64_t now = c->server->now_ns;
     c->input_ended = true;
@@ -212,57 +205,6 @@ static void on_end_of_input(struct connection *c)
                now - c->request_end_ns > (int64_t)HALF_CLOSE_MS * 1000000) {
         connection_client_left(c);
     }
-}
-
-/* A client that speaks plain HTTP where TLS is spoken is answered so that it can read it. */
-static void answer_plainly(struct connection *c)
-{
-    struct reason why;
-    reason_set(&why, "bad_request", "This port speaks TLS, and the client began with plain HTTP.",
-               "该端口使用 TLS，而客户端发送了明文 HTTP。");
-    reason_hint(&why, "Use https:// instead of http://.", "请把 http:// 改为 https://。");
-    tls_session_destroy(c->tls);
-    c->tls = NULL;
-    buf_clear(&c->wire);
-    begin_exchange(c);
-    broken(c, &why);
-}
-
-/* An alert, if there is one, still goes out. */
-static void tls_broke(struct connection *c, const struct reason *why)
-{
-    struct http_server *server = c->server;
-    if (c->state != CONNECTION_OPENING) {
-        connection_client_left(c);
-        return;
-    }
-    server->handler.on_refused(server->handler.arg, c->peer, why);
-    end_tls(c);
-    connection_close(c, NULL);
-}
-
-static void on_tls_bytes(struct connection *c, struct str bytes)
-{
-    enum tls_event event = tls_session_take(c->tls, bytes) ? TLS_DATA : TLS_END;
-    while (event == TLS_DATA && c->state != CONNECTION_CLOSED && c->state != CONNECTION_LINGER) {
-        struct reason why;
-        size_t len;
-        char *plain = c->server->plain_buffer;
-        event = tls_session_read(c->tls, plain, TLS_PLAIN_BYTES, &len, &why);
-        if (c->state == CONNECTION_OPENING && tls_session_is_open(c->tls))
-            connection_set_state(c, CONNECTION_IDLE);
-        tls_session_drain(c->tls, &c->wire);
-        if (event == TLS_DATA)
-            feed(c, (struct str){plain, len});
-        else if (event == TLS_END)
-            on_end_of_input(c);
-        else if (event == TLS_PLAIN_HTTP)
-            answer_plainly(c);
-        else if (event == TLS_FAILED)
-            tls_broke(c, &why);
-    }
-    if (c->wire.len > 0 && c->state != CONNECTION_CLOSED)
-        connection_mark_dirty(c);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -279,13 +221,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     c->server->now_ns = (int64_t)uv_hrtime();
     if (n == UV_EOF)
-        on_end_of_input(c);
+        connection_end_of_input(c);
     else if (n < 0)
         connection_client_left(c);
-    else if (c->tls && c->state != CONNECTION_LINGER)
-        on_tls_bytes(c, (struct str){buf->base, (size_t)n});
     else if (c->state != CONNECTION_LINGER)
-        feed(c, (struct str){buf->base, (size_t)n});
+        connection_take(c, (struct str){buf->base, (size_t)n});
 }
 
 static void start_reading(struct connection *c)
@@ -309,7 +249,7 @@ static void linger(struct connection *c)
 {
     connection_set_state(c, CONNECTION_LINGER);
     if (!c->endless)
-        end_tls(c);
+        connection_end_tls(c);
     if (c->endless || c->input_ended || uv_shutdown(&c->shutdown, &c->uv.stream, on_shutdown) != 0)
         connection_close(c, NULL);
     else
@@ -337,7 +277,7 @@ void connection_answered(struct connection *c)
     if (!c->input_ended)
         start_reading(c);
     if (kept.len > 0 && c->state == CONNECTION_IDLE)
-        feed(c, buf_str(&kept));
+        connection_feed(c, buf_str(&kept));
     buf_release(&kept);
     if (c->input_ended && reading(c))
         connection_client_left(c); /* the rest of this request will never come */
@@ -392,7 +332,7 @@ static void look_for_end(struct connection *c, int64_t now_ns)
     if (poll_fd.revents & (POLLHUP | POLLERR))
         connection_client_left(c);
     else if (since_request_ms <= HALF_CLOSE_MS + TICK_MS)
-        c->end_behind = true; /* a half-close, as in on_end_of_input */
+        c->end_behind = true; /* a half-close, as in connection_end_of_input */
     else
         connection_client_left(c);
 }
@@ -416,40 +356,6 @@ void connection_tick(struct connection *c, int64_t now_ns)
         check_reader(c, now_ns);
     else if (c->paused && c->state == CONNECTION_ANSWER && !c->end_behind)
         look_for_end(c, now_ns);
-}
-
-/* The system would take megabytes of an answer ahead of a slow client, and then nothing for so long
- * that the client would seem to have stopped reading. */
-static void keep_unsent_here(const struct connection *c)
-{
-    uv_os_fd_t fd;
-    const int bytes = SYSTEM_UNSENT_BYTES;
-    if (uv_fileno(&c->uv.handle, &fd) == 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
-}
-
-static void read_peer(struct connection *c)
-{
-    struct sockaddr_storage address;
-    int size = sizeof address;
-    snprintf(c->peer, sizeof c->peer, "unix");
-    if (c->uv.handle.type != UV_TCP ||
-        uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&address, &size) != 0)
-        return;
-    uv_ip_name((const struct sockaddr *)&address, c->peer, sizeof c->peer);
-    const bool v6 = address.ss_family == AF_INET6;
-    c->exchange.peer_port = ntohs(v6 ? ((const struct sockaddr_in6 *)&address)->sin6_port
-                                     : ((const struct sockaddr_in *)&address)->sin_port);
-    uv_tcp_nodelay(&c->uv.tcp, 1);
-    keep_unsent_here(c);
-}
-
-/* False: there is no memory. */
-static bool begin_tls(struct connection *c)
-{
-    struct reason why;
-    connection_set_state(c, CONNECTION_OPENING);
-    return tls_session_create(c->server->tls, &c->tls, &why) == STATUS_OK;
 }
 
 bool connection_accept(struct http_server *server, uv_stream_t *listener, bool secure)
@@ -477,11 +383,9 @@ bool connection_accept(struct http_server *server, uv_stream_t *listener, bool s
     server->connections = c;
     server->connection_count++;
     connection_set_state(c, CONNECTION_IDLE);
-    if (uv_accept(listener, &c->uv.stream) != 0 || (secure && !begin_tls(c))) {
+    if (uv_accept(listener, &c->uv.stream) != 0 || !connection_open(c, secure))
         connection_close(c, NULL);
-        return true;
-    }
-    read_peer(c);
-    start_reading(c);
+    else if (c->state != CONNECTION_CLOSED)
+        start_reading(c);
     return true;
 }

@@ -1,12 +1,14 @@
 /* One connection of the server (private to src/http). */
 #pragma once
 
+#include "http/address_count.h"
+#include "http/proxy_line.h"
 #include "http/server.h"
 
 #include <time.h>
 
 enum connection_state {
-    CONNECTION_OPENING, /* the TLS handshake */
+    CONNECTION_OPENING, /* the PROXY line, the TLS handshake */
     CONNECTION_IDLE,    /* between requests */
     CONNECTION_HEAD,    /* the head comes */
     CONNECTION_BODY,    /* the body comes */
@@ -42,7 +44,8 @@ struct connection {
     struct connection *next_dirty; /* in the server's list of those with something to send */
     bool dirty;
 
-    struct tls_session *tls; /* NULL: plain */
+    struct proxy_line *proxy; /* while it comes */
+    struct tls_session *tls;  /* NULL: plain */
     struct http_parser parser;
     struct http_exchange exchange;
     struct buf pipelined;   /* input of later requests */
@@ -65,7 +68,11 @@ struct connection {
     bool chunked, keep_alive;
     bool endless;  /* a stream without chunks has begun and not ended: closing must look like it */
     bool too_slow; /* more than UNSENT_MAX bytes wait for the client */
-    char peer[64];
+    bool fresh;    /* nothing was read yet */
+    bool counted;  /* with its address */
+    struct address address; /* of the peer, if it has one */
+    char peer[ADDRESS_TEXT_MAX];
+    char client[ADDRESS_TEXT_MAX];
 };
 
 struct http_server {
@@ -73,6 +80,10 @@ struct http_server {
     struct http_server_options options;
     struct http_handler handler;
     struct tls *tls; /* held; NULL: none */
+    struct address_range *trusted;
+    size_t trusted_count;
+    struct address_counts counts;
+    int64_t refused_ns; /* when no_descriptors was last told */
     struct listener *listeners;
     struct connection *connections;
     uint32_t connection_count;
@@ -116,6 +127,26 @@ void connection_cut(struct connection *c, const struct reason *cut);
 void connection_answered(struct connection *c);
 
 void connection_client_left(struct connection *c);
+
+/* PROXY line and TLS, up to the first byte of HTTP (opening.c). */
+
+/* What a new connection begins with. False: there is no memory. */
+bool connection_open(struct connection *c, bool secure);
+
+/* Bytes of the network on their way to connection_feed. */
+void connection_take(struct connection *c, struct str bytes);
+
+/* The last word of TLS, if there is any. */
+void connection_end_tls(struct connection *c);
+
+/* Bytes of HTTP. */
+void connection_feed(struct connection *c, struct str input);
+
+/* The client's end, of the socket or of TLS. */
+void connection_end_of_input(struct connection *c);
+
+/* Answers a connection that will not become a request. */
+void connection_refuse(struct connection *c, const struct reason *why);
 
 /* A connection's memory is about to go (server.c). */
 void server_forget_connection(struct connection *c);

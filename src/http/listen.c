@@ -33,10 +33,30 @@ static void accept_one(struct listener *listener)
     server->accept_paused = server->accept_paused || listener->waiting;
 }
 
+/* libuv closes what it cannot take for lack of descriptors, so that it does not wait forever. */
+static void tell_no_descriptors(struct http_server *server)
+{
+    enum { TELL_EVERY_S = 60 };
+    const int64_t now = (int64_t)uv_hrtime();
+    struct reason why;
+    if (server->refused_ns && now - server->refused_ns < TELL_EVERY_S * (int64_t)1000000000)
+        return;
+    server->refused_ns = now;
+    reason_set(&why, "no_descriptors",
+               "Connections are refused: the process has no file descriptors left (%u are "
+               "connections).",
+               "连接被拒绝：进程的文件描述符已用尽（其中 %u 个为连接）。",
+               server->connection_count);
+    server->handler.on_refused(server->handler.arg, "", &why);
+}
+
 static void on_connection(uv_stream_t *stream, int error)
 {
+    struct listener *listener = stream->data;
     if (error == 0)
-        accept_one(stream->data);
+        accept_one(listener);
+    else if (error == UV_EMFILE || error == UV_ENFILE)
+        tell_no_descriptors(listener->server);
 }
 
 void listeners_resume(struct http_server *server)

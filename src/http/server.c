@@ -62,6 +62,7 @@ static void free_if_over(struct http_server *server)
     if (!server->destroying || server->open_handles > 0 || server->connection_count > 0)
         return;
     tls_release(server->tls);
+    free(server->trusted);
     free(server);
 }
 
@@ -69,6 +70,8 @@ void server_forget_connection(struct connection *c)
 {
     struct http_server *server = c->server;
     forget_dirty(c);
+    if (c->counted)
+        address_counts_remove(&server->counts, &c->address);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -105,6 +108,7 @@ enum status http_server_create(uv_loop_t *loop, const struct http_server_options
     if (server->options.limits.head == 0)
         server->options.limits = http_limits_default;
     server->handler = handler;
+    address_counts_init(&server->counts);
     uv_timer_init(loop, &server->tick); /* neither can fail */
     uv_prepare_init(loop, &server->prepare);
     server->tick.data = server->prepare.data = server;
@@ -118,6 +122,20 @@ enum status http_server_create(uv_loop_t *loop, const struct http_server_options
 void http_server_set_options(struct http_server *server, const struct http_server_options *options)
 {
     server->options = *options;
+}
+
+enum status http_server_set_trusted(struct http_server *server, const struct address_range *ranges,
+                                    size_t count, struct reason *why)
+{
+    struct address_range *copy = calloc(count + 1, sizeof *copy);
+    if (!copy)
+        return reason_no_memory(why, (count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = ranges[i];
+    free(server->trusted);
+    server->trusted = copy;
+    server->trusted_count = count;
+    return STATUS_OK;
 }
 
 void http_server_set_tls(struct http_server *server, struct tls *tls)

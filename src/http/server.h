@@ -9,6 +9,7 @@
  * or a reset, means that the client left. */
 #pragma once
 
+#include "base/address.h"
 #include "http/parser.h"
 
 #include <uv.h>
@@ -26,6 +27,7 @@ struct http_exchange {
     const struct http_request *request; /* NULL in on_broken if the head never became complete */
     struct buf body;                    /* in on_request; the handler may take its memory */
     const char *peer;                   /* "127.0.0.1", "::1", "unix" */
+    const char *client; /* whom a trusted proxy speaks for (PROXY protocol); else the peer */
     uint16_t peer_port;
     int64_t begun_ns; /* when the first byte of the request came; libuv's clock (uv_hrtime) */
     uint64_t sent_bytes;
@@ -47,7 +49,8 @@ struct http_handler {
      * it says why not: client_closed, slow_reader, request_timeout (nothing was answered),
      * memory_full. */
     void (*on_end)(void *arg, struct http_exchange *x, const struct reason *cut);
-    /* A connection ended before there was any request: tls_failed. */
+    /* A connection ended before there was any request: tls_failed, too_many_connections. Or one
+     * could not be taken, and `peer` is "": no_descriptors, told once a minute. */
     void (*on_refused)(void *arg, const char *peer, const struct reason *why);
     /* There is no memory for the answer, and nothing of it was sent: writes another one, complete
      * with its head, and returns its length. Allocates nothing. NULL: the connection is closed. */
@@ -55,13 +58,15 @@ struct http_handler {
 };
 
 struct http_server_options {
-    struct http_limits limits;  /* zeros: http_limits_default */
-    uint64_t header_timeout_ms; /* from the first byte of a head to its end */
-    uint64_t idle_timeout_ms;   /* between requests */
-    uint64_t write_timeout_ms;  /* without a byte taken by the client */
-    uint64_t body_min_rate;     /* bytes a second, in every 5 s; 0: any */
-    uint64_t bodies_max;        /* bytes of all bodies together */
-    uint32_t connections_max;   /* beyond: new ones wait in the system's queue */
+    struct http_limits limits;        /* zeros: http_limits_default */
+    uint64_t header_timeout_ms;       /* from the first byte of a head to its end */
+    uint64_t idle_timeout_ms;         /* between requests */
+    uint64_t write_timeout_ms;        /* without a byte taken by the client */
+    uint64_t body_min_rate;           /* bytes a second, in every 5 s; 0: any */
+    uint64_t bodies_max;              /* bytes of all bodies together */
+    uint32_t connections_max;         /* beyond: new ones wait in the system's queue */
+    uint32_t connections_per_address; /* of peers that are not trusted; 0: any */
+    bool proxy_protocol;              /* trusted peers begin with a line of the PROXY protocol */
 };
 
 extern const struct http_server_options http_server_options_default;
@@ -75,6 +80,11 @@ MUST_CHECK enum status http_server_create(uv_loop_t *loop,
  * listen_address_invalid address_in_use listen_failed. */
 MUST_CHECK enum status http_server_listen(struct http_server *server, const char *address,
                                           bool secure, struct reason *why);
+
+/* The peers that are proxies of ours; copied. Codes: memory_full. */
+MUST_CHECK enum status http_server_set_trusted(struct http_server *server,
+                                               const struct address_range *ranges, size_t count,
+                                               struct reason *why);
 
 /* The certificates of connections that begin from now on; held by the server. */
 void http_server_set_tls(struct http_server *server, struct tls *tls);

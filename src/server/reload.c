@@ -3,7 +3,42 @@
 #include "config/table.h"
 #include "server/certificates.h"
 
+#include <stdlib.h>
+#include <sys/resource.h>
+
 enum { NAMES_BYTES = 8 << 10 };
+
+enum { OTHER_DESCRIPTORS = 64 }; /* the model's, logs, fetched pictures */
+
+/* No more than the system gives descriptors for, so that the next ones wait instead of being cut.
+ */
+static uint32_t connections_max(const struct settings *settings)
+{
+    struct rlimit limit;
+    const int64_t set = settings->server.max_connections;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        (rlim_t)set + OTHER_DESCRIPTORS <= limit.rlim_cur)
+        return (uint32_t)set;
+    const rlim_t spare = limit.rlim_cur > OTHER_DESCRIPTORS + 8 ? limit.rlim_cur - OTHER_DESCRIPTORS
+                                                                : limit.rlim_cur / 2 + 1;
+    return (uint32_t)spare;
+}
+
+enum status service_set_trusted(struct http_server *server, const struct settings *settings,
+                                struct reason *why)
+{
+    const struct text_list *list = &settings->access.trusted_proxies;
+    struct address_range *ranges = calloc(list->count + 1, sizeof *ranges);
+    if (!ranges)
+        return reason_no_memory(why, (list->count + 1) * sizeof *ranges);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < list->count && !status; i++)
+        status = address_range_parse(str_from(list->items[i]), &ranges[i], why);
+    if (!status)
+        status = http_server_set_trusted(server, ranges, list->count, why);
+    free(ranges);
+    return status;
+}
 
 struct http_server_options service_http_options(const struct settings *settings)
 {
@@ -14,7 +49,9 @@ struct http_server_options service_http_options(const struct settings *settings)
     options.idle_timeout_ms = (uint64_t)settings->server.idle_timeout_ms;
     options.body_min_rate = (uint64_t)settings->server.body_min_rate;
     options.bodies_max = (uint64_t)settings->server.max_buffered_bytes;
-    options.connections_max = (uint32_t)settings->server.max_connections;
+    options.connections_max = connections_max(settings);
+    options.connections_per_address = (uint32_t)settings->server.max_connections_per_address;
+    options.proxy_protocol = settings->access.proxy_protocol;
     return options;
 }
 
@@ -75,6 +112,8 @@ static enum status prepare(struct service *service, struct settings *now, struct
                    "监听在重启前使用 TLS，因此必须有证书。");
         status = STATUS_INVALID;
     }
+    if (!status)
+        status = service_set_trusted(service->http, now, why);
     if (!status)
         status = logs_change(&service->logs, service->settings, now, why);
     if (status) {

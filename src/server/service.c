@@ -174,6 +174,8 @@ static enum status listen_all(struct service *service, struct reason *why)
         http_server_create(&service->loop, &options, call_handler(service), &service->http, why);
     struct tls *tls = NULL;
     if (status == STATUS_OK)
+        status = service_set_trusted(service->http, set, why);
+    if (status == STATUS_OK)
         status = certificates_load(set, &tls, why);
     if (status == STATUS_OK)
         http_server_set_tls(service->http, tls);

@@ -226,7 +226,7 @@ static void log_access(const struct call *call, const struct http_exchange *x,
     struct access_line line = {
         .wall_ms = clock_wall_ms(&clock_system),
         .request_id = call->id,
-        .peer = x->peer,
+        .peer = x->client,
         .method = x->request ? x->request->method : STR("-"),
         .path = x->request ? x->request->path : STR("-"),
         .user_agent = header_of(x, "user-agent"),
@@ -261,9 +261,10 @@ static void on_refused(void *arg, const char *peer, const struct reason *why)
     struct service *service = arg;
     struct log log;
     log_child(&log, &service->logs.root);
-    log_field_set(&log, "client", str_from(peer));
+    if (peer[0])
+        log_field_set(&log, "client", str_from(peer));
     log_field_set(&log, "code", str_from(why->code));
-    log_info(&log, "%s", why->message[LANG_EN]);
+    log_write(&log, peer[0] ? LOG_INFO : LOG_ERROR, "%s", why->message[LANG_EN]);
 }
 
 struct http_handler call_handler(struct service *service)
