@@ -44,6 +44,10 @@ static void on_listening(void *arg, const struct service *service)
     char address[256];
     for (size_t i = 0; http_server_address(service->http, i, address, sizeof address); i++)
         printf("%s  %s\n", cli_text(a->cli, "listening", "监听"), address);
+    for (size_t i = 0; service->metrics_http &&
+                       http_server_address(service->metrics_http, i, address, sizeof address);
+         i++)
+        printf("%s  %s%s\n", cli_text(a->cli, "metrics", "指标"), address, METRICS_PATH);
     fflush(stdout);
 }
 
@@ -53,13 +57,29 @@ static void on_progress(void *arg, uint64_t done, uint64_t total)
     progress_update(&a->progress, done, total);
 }
 
-static void print_routes(const struct cli *cli)
+/* What a route needs; NULL: it is not there. */
+static const char *access_text(const struct cli *cli, const struct route *route,
+                               const struct settings *set)
 {
-    for (const struct route *route = routes; route->path; route++)
-        printf("  %-5s %-24s %s\n", route->method, route->path,
-               route->access == ACCESS_OPEN
-                   ? cli_text(cli, "open", "公开")
-                   : cli_text(cli, "open: no keys are configured", "公开：未配置密钥"));
+    switch (route->access) {
+    case ACCESS_OPEN: break;
+    case ACCESS_KEY: return cli_text(cli, "open: no keys are configured", "公开：未配置密钥");
+    case ACCESS_LOCAL:
+        if (!set->metrics.enabled || set->metrics.listen.count > 0)
+            return NULL;
+        if (!set->metrics.open)
+            return cli_text(cli, "for programs of this machine", "仅限本机程序");
+    }
+    return cli_text(cli, "open", "公开");
+}
+
+static void print_routes(const struct cli *cli, const struct service *service)
+{
+    for (const struct route *route = routes; route->path; route++) {
+        const char *access = access_text(cli, route, service->settings);
+        if (access)
+            printf("  %-5s %-24s %s\n", route->method, route->path, access);
+    }
 }
 
 static void on_ready(void *arg, const struct service *service)
@@ -81,7 +101,7 @@ static void on_ready(void *arg, const struct service *service)
                service->model->quantized, size);
     }
     if (a->routes)
-        print_routes(a->cli);
+        print_routes(a->cli, service);
     char address[256] = "";
     http_server_address(service->http, 0, address, sizeof address);
     printf("ready  %s  model %s  kernels %s  threads %d  context %u\n", address, service->name,

@@ -19,6 +19,12 @@ static void number_member(struct json_writer *w, const char *key, double value)
     json_number(w, (double)(int64_t)(value * 1000 + 0.5) / 1000);
 }
 
+static void count_member(struct json_writer *w, const char *key, uint32_t count)
+{
+    json_key(w, key);
+    json_uint(w, count);
+}
+
 static void write_json(struct buf *out, const struct access_line *line)
 {
     char time[32];
@@ -36,17 +42,19 @@ static void write_json(struct buf *out, const struct access_line *line)
     if (line->code)
         text_member(&w, "code", str_from(line->code));
     number_member(&w, "ms", line->ms);
-    if (line->ttft_ms >= 0)
+    if (line->ttft_ms >= 0) {
+        number_member(&w, "queue_ms", line->queue_ms);
         number_member(&w, "ttft_ms", line->ttft_ms);
+    }
     json_key(&w, "bytes");
     json_uint(&w, line->bytes);
     if (line->model[0])
         text_member(&w, "model", str_from(line->model));
     if (line->prompt_tokens) {
-        json_key(&w, "prompt_tokens");
-        json_uint(&w, line->prompt_tokens);
-        json_key(&w, "output_tokens");
-        json_uint(&w, line->output_tokens);
+        count_member(&w, "prompt_tokens", line->prompt_tokens);
+        count_member(&w, "cached_tokens", line->cached_tokens);
+        count_member(&w, "image_tokens", line->image_tokens);
+        count_member(&w, "output_tokens", line->output_tokens);
     }
     text_member(&w, "user_agent", line->user_agent);
     json_end_object(&w);

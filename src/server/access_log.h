@@ -18,12 +18,14 @@ struct access_line {
     int64_t wall_ms; /* when it ended */
     const char *request_id, *peer;
     struct str method, path, user_agent;
-    int status;         /* 499: the client left */
-    const char *code;   /* of the error; NULL: none */
-    double ms, ttft_ms; /* ttft_ms < 0: no token */
+    int status;       /* 499: the client left */
+    const char *code; /* of the error; NULL: none */
+    double ms;
+    double queue_ms, ttft_ms; /* ttft_ms < 0: no token */
     uint64_t bytes;
     const char *model; /* "" : none */
-    uint32_t prompt_tokens, output_tokens;
+    /* cached and image tokens are some of the prompt's. */
+    uint32_t prompt_tokens, cached_tokens, image_tokens, output_tokens;
 };
 
 void access_log_write(const struct access_log *log, const struct access_line *line);

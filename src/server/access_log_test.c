@@ -21,10 +21,13 @@ static struct access_line usual(void)
         .user_agent = STR("curl/7.88.1"),
         .status = 200,
         .ms = 12.3456,
+        .queue_ms = 0.25,
         .ttft_ms = 3.5,
         .bytes = 1234,
         .model = "qwen3-vl-demo",
         .prompt_tokens = 7,
+        .cached_tokens = 2,
+        .image_tokens = 4,
         .output_tokens = 3,
     };
 }
@@ -59,8 +62,9 @@ static void test_json(void **state)
     assert_line(ACCESS_LOG_JSON, &line,
                 "{\"time\":\"2026-11-23T12:00:00.123Z\",\"request_id\":\"req_1\","
                 "\"client\":\"127.0.0.1\",\"method\":\"POST\",\"path\":\"/v1/chat/completions\","
-                "\"status\":200,\"ms\":12.346,\"ttft_ms\":3.5,\"bytes\":1234,"
-                "\"model\":\"qwen3-vl-demo\",\"prompt_tokens\":7,\"output_tokens\":3,"
+                "\"status\":200,\"ms\":12.346,\"queue_ms\":0.25,\"ttft_ms\":3.5,\"bytes\":1234,"
+                "\"model\":\"qwen3-vl-demo\",\"prompt_tokens\":7,\"cached_tokens\":2,"
+                "\"image_tokens\":4,\"output_tokens\":3,"
                 "\"user_agent\":\"curl/7.88.1\"}\n");
     line.status = 404;
     line.code = "route_not_found";

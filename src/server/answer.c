@@ -26,20 +26,33 @@ void call_respond_written(struct call *call, int status, struct buf *body)
     buf_release(body);
 }
 
-uint32_t call_retry_after_ms(const char *code)
+/* So much more of the time that the first part of the load took. */
+static double loading_ms(const struct service *service)
 {
-    static const struct {
-        const char *code;
-        uint32_t ms;
-    } waits[] = {
-        {"model_loading", 2000},
-        {"queue_full", 1000},
-        {"memory_full", 1000},
-        {"draining", 5000},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(waits); i++)
-        if (strcmp(waits[i].code, code) == 0)
-            return waits[i].ms;
+    const double progress = service_progress(service);
+    const double so_far_ms = (double)((int64_t)uv_hrtime() - service->begun_ns) / 1e6;
+    return progress > 0.01 ? so_far_ms * (1 - progress) / progress : so_far_ms;
+}
+
+static uint32_t place_ms(struct service *service)
+{
+    struct engine_figures figures;
+    if (!service->engine)
+        return PACE_LEAST_MS;
+    engine_figures_read(service->engine, &figures);
+    return pace_promise(&service->pace, &figures, (int64_t)uv_hrtime());
+}
+
+uint32_t call_retry_after_ms(const struct call *call, const char *code)
+{
+    const int64_t now_ns = (int64_t)uv_hrtime();
+    struct service *service = call->service;
+    if (strcmp(code, "model_loading") == 0)
+        return pace_bound_ms(loading_ms(service));
+    if (strcmp(code, "queue_full") == 0 || strcmp(code, "memory_full") == 0)
+        return place_ms(service);
+    if (strcmp(code, "draining") == 0) /* then another process may be there */
+        return pace_bound_ms((double)(service->drain_end_ns - now_ns) / 1e6);
     return 0;
 }
 
@@ -77,7 +90,7 @@ void call_refuse_with(struct call *call, const struct reason *why, struct http_f
     };
     size_t n = 3;
     char seconds[16], ms[16];
-    const uint32_t wait = call_retry_after_ms(row->code);
+    const uint32_t wait = call_retry_after_ms(call, row->code);
     if (wait) {
         snprintf(seconds, sizeof seconds, "%u", (wait + 999) / 1000);
         snprintf(ms, sizeof ms, "%u", wait);
@@ -101,6 +114,12 @@ void call_refuse_with(struct call *call, const struct reason *why, struct http_f
     buf_release(&body);
 }
 
+/* Without the one that asks. */
+static uint32_t running_calls(const struct call *call)
+{
+    return call->service->call_count - 1;
+}
+
 enum status call_check_ready(const struct call *call, struct reason *why)
 {
     const struct service *service = call->service;
@@ -111,8 +130,9 @@ enum status call_check_ready(const struct call *call, struct reason *why)
                    "模型仍在加载：已完成 %.0f %%。", service_progress(service) * 100);
         break;
     case SERVICE_DRAINING:
-        reason_set(why, "draining", "The service is shutting down and takes no new requests.",
-                   "服务正在关闭，不再接受新请求。");
+        reason_set(why, "draining",
+                   "The service is shutting down and takes no new requests: %u are still running.",
+                   "服务正在关闭，不再接受新请求：还有 %u 个请求在运行。", running_calls(call));
         break;
     case SERVICE_FAILED: *why = service->failure; break;
     }

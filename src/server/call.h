@@ -24,15 +24,25 @@ struct call {
     struct http_field cors[CORS_FIELDS_MAX]; /* headers of every answer */
     const char *ignored; /* fields of the body that were, for x-ignored-parameters; NULL: none */
 
-    /* For the access log. */
+    bool apart;          /* it came to an address of the metrics */
+
+    /* For the access log and the metrics. */
     const char *code; /* of the error that was answered; NULL: none */
     char model[96];
-    uint32_t prompt_tokens, output_tokens;
+    uint32_t prompt_tokens, cached_tokens, image_tokens, output_tokens;
+    uint32_t answered;      /* answers that have begun */
     int64_t first_token_ns; /* libuv's clock; 0: none */
+    int64_t last_token_ns;
+    int64_t queue_ns; /* that the first answer to begin had waited */
 };
 
-/* The handler of the HTTP server: steps.c. */
+/* The handlers of the HTTP servers, of the service and of metrics.listen: steps.c. */
 struct http_handler call_handler(struct service *service);
+struct http_handler call_metrics_handler(struct service *service);
+
+/* The exchange of a call is over: the access log, and the metrics (call_end.c). */
+void call_record_end(const struct call *call, const struct http_exchange *x,
+                     const struct reason *cut);
 
 /* The job of a call is over. The call may be gone afterwards. */
 void call_job_over(struct call *call);
@@ -62,5 +72,6 @@ bool call_has_model(const struct call *call, struct str name);
 /* model_not_found, with the names that exist. */
 enum status call_model_not_found(const struct call *call, struct str name, struct reason *why);
 
-/* Milliseconds after which a refused call may be sent again; 0: nothing to say. */
-uint32_t call_retry_after_ms(const char *code);
+/* An estimate of the milliseconds after which a call that was refused with `code` may be sent
+ * again; 0: nothing to say. It promises a place (pace.h). */
+uint32_t call_retry_after_ms(const struct call *call, const char *code);

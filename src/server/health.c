@@ -47,11 +47,14 @@ static void answer_not_ready(struct call *call, const struct reason *why)
     buf_add_str(&body, str_slice(buf_str(&error), 1, inner));
     json_end_object(&w);
     call->code = why->code;
+    char seconds[16];
+    const uint32_t wait_ms = call_retry_after_ms(call, why->code);
+    snprintf(seconds, sizeof seconds, "%u", (wait_ms + 999) / 1000);
     const struct http_field fields[] = {
         {"content-type", STR("application/json")},
         {"x-request-id", str_from(call->id)},
         {"x-should-retry", STR("true")},
-        {"retry-after", STR("2")},
+        {"retry-after", str_from(wait_ms ? seconds : "2")},
     };
     struct reason no_memory;
     if (error.failed || body.failed) {

@@ -275,11 +275,18 @@ static void note_figures(struct job *job, struct answer *answer, const struct ne
 {
     struct call *call = job->call;
     call->output_tokens += news->output_tokens - answer->output_tokens;
+    call->cached_tokens += news->cached_tokens - answer->cached_tokens;
+    if (news->output_tokens > 0 && answer->output_tokens == 0)
+        call->answered++;
     answer->output_tokens = news->output_tokens;
     answer->reasoning_tokens = news->reasoning_tokens;
     answer->cached_tokens = news->cached_tokens;
-    if (!call->first_token_ns)
+    if (!call->first_token_ns && news->first_ns) {
         call->first_token_ns = news->first_ns;
+        call->queue_ns = news->queue_ns;
+    }
+    if (news->last_ns)
+        call->last_token_ns = news->last_ns;
 }
 
 void job_take_news(struct choice *choice, struct news *news)

@@ -176,7 +176,7 @@ static void count_prompts(struct job *job)
             continue;
         job->call->prompt_tokens += answer->prompt_tokens;
         job->image_tokens += answer->prompt.image_tokens;
-        job->call->image_tokens += answer->prompt.image_tokens;
+        job->call->image_tokens += (uint32_t)answer->prompt.image_tokens;
     }
 }
 

@@ -4,6 +4,7 @@
 #include "server/chat.h"
 #include "server/completion.h"
 #include "server/health.h"
+#include "server/metrics_page.h"
 #include "server/models.h"
 #include "server/tokenize.h"
 
@@ -18,6 +19,7 @@ const struct route routes[] = {
     {"/v1/completions", "POST", ACCESS_KEY, completion_answer},
     {"/tokenize", "POST", ACCESS_KEY, tokenize_answer},
     {"/detokenize", "POST", ACCESS_KEY, detokenize_answer},
+    {METRICS_PATH, "GET", ACCESS_LOCAL, metrics_answer},
     {0},
 };
 

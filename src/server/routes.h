@@ -7,7 +7,10 @@
 
 struct call;
 
-enum route_access { ACCESS_OPEN, ACCESS_KEY };
+/* LOCAL: for programs of this machine, unless metrics.open or metrics.listen say otherwise. */
+enum route_access { ACCESS_OPEN, ACCESS_KEY, ACCESS_LOCAL };
+
+#define METRICS_PATH "/metrics"
 
 struct route {
     const char *path;   /* may end in "{id}", which stands for the rest of the path, not empty */

@@ -1,5 +1,6 @@
 #include "server/service.h"
 
+#include "os/activation.h"
 #include "server/call.h"
 #include "server/certificates.h"
 #include "server/job.h"
@@ -58,7 +59,8 @@ static void stop(struct service *service)
         return;
     service->stopping = true;
     http_server_destroy(service->http);
-    service->http = NULL;
+    http_server_destroy(service->metrics_http);
+    service->http = service->metrics_http = NULL;
 }
 
 static void drain(struct service *service)
@@ -68,6 +70,7 @@ static void drain(struct service *service)
         (int64_t)uv_hrtime() + service->settings->server.drain_timeout_ms * 1000000;
     if (service->hooks.on_draining)
         service->hooks.on_draining(service->hooks.arg, service);
+    supervision_tell_state(service);
     http_server_drain(service->http);
 }
 
@@ -90,6 +93,8 @@ static void on_end_signal(struct service *service)
         return; /* it ends already, with its own exit status */
     if (service->state == SERVICE_LOADING) {
         http_server_drain(service->http); /* removes the files of unix sockets */
+        if (service->metrics_http)
+            http_server_drain(service->metrics_http);
         logs_close(&service->logs);
         _exit(0); /* nothing was promised to anybody, and the loading cannot be interrupted */
     }
@@ -99,13 +104,23 @@ static void on_end_signal(struct service *service)
         drain(service);
 }
 
+static void reload(struct service *service)
+{
+    const bool ready = service->state == SERVICE_READY;
+    if (ready)
+        service_manager_reloading(&service->supervision.manager);
+    service_reload(service);
+    if (ready)
+        service_manager_ready(&service->supervision.manager);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct service *service = handle->data;
     if (number == SIGUSR1)
         logs_reopen(&service->logs);
     else if (number == SIGHUP)
-        service_reload(service);
+        reload(service);
     else
         on_end_signal(service);
 }
@@ -120,6 +135,15 @@ static void tick_draining(struct service *service, int64_t now_ns)
         end_drain(service, now_ns);
 }
 
+static void sample_pace(struct service *service, int64_t now_ns)
+{
+    struct engine_figures figures;
+    if (!service->engine || !pace_is_due(&service->pace, now_ns))
+        return;
+    engine_figures_read(service->engine, &figures);
+    pace_sample(&service->pace, &figures, now_ns);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct service *service = timer->data;
@@ -130,6 +154,8 @@ static void on_tick(uv_timer_t *timer)
     for (struct call *call = service->calls; call; call = call->next)
         if (call->job)
             job_tick(call->job, now);
+    sample_pace(service, now);
+    supervision_tick(service, now);
     if (service->state == SERVICE_DRAINING || service->state == SERVICE_FAILED)
         tick_draining(service, now);
 }
@@ -157,6 +183,7 @@ static void on_loaded(struct service *service, enum status status, const struct 
     if (status != STATUS_OK) {
         service->state = SERVICE_FAILED;
         service->failure = *why;
+        supervision_tell_state(service);
         stop(service);
         return;
     }
@@ -164,6 +191,52 @@ static void on_loaded(struct service *service, enum status status, const struct 
     service->state = SERVICE_READY;
     if (service->hooks.on_ready)
         service->hooks.on_ready(service->hooks.arg, service);
+    supervision_tell_state(service);
+}
+
+static enum status listen_at(const struct service *service, struct http_server *server,
+                             const struct listener_list *list, struct reason *why)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < list->count && status == STATUS_OK; i++)
+        status = http_server_listen(server, list->items[i].address,
+                                    certificates_secure(service->settings, &list->items[i]), why);
+    return status;
+}
+
+/* The addresses of the metrics, if they have their own. */
+static enum status listen_metrics(struct service *service, struct tls *tls, struct reason *why)
+{
+    const struct settings *set = service->settings;
+    if (!set->metrics.enabled || set->metrics.listen.count == 0)
+        return STATUS_OK;
+    struct http_server_options options = service_http_options(set);
+    options.proxy_protocol = false;
+    const enum status status = http_server_create(
+        &service->loop, &options, call_metrics_handler(service), &service->metrics_http, why);
+    if (status)
+        return status;
+    http_server_set_tls(service->metrics_http, tls);
+    return listen_at(service, service->metrics_http, &set->metrics.listen, why);
+}
+
+/* The settings' addresses, or the sockets that the service manager opened in their place. */
+static enum status listen_public(const struct service *service, struct reason *why)
+{
+    const struct settings *set = service->settings;
+    const int sockets = activation_sockets();
+    if (sockets == 0)
+        return listen_at(service, service->http, &set->server.listen, why);
+    enum status status = STATUS_OK;
+    for (int i = 0; i < sockets && status == STATUS_OK; i++) {
+        char address[256];
+        status = http_server_listen_socket(service->http, ACTIVATION_FIRST + i,
+                                           set->server.tls.certificate[0], why);
+        if (status == STATUS_OK &&
+            http_server_address(service->http, (size_t)i, address, sizeof address))
+            status = settings_check_address(set, address, why);
+    }
+    return status;
 }
 
 static enum status listen_all(struct service *service, struct reason *why)
@@ -180,12 +253,11 @@ static enum status listen_all(struct service *service, struct reason *why)
     if (status == STATUS_OK)
         http_server_set_tls(service->http, tls);
     certificates_warn(tls, &service->logs.root);
+    if (status == STATUS_OK)
+        status = listen_public(service, why);
+    if (status == STATUS_OK)
+        status = listen_metrics(service, tls, why);
     tls_release(tls);
-    for (size_t i = 0; i < set->server.listen.count && status == STATUS_OK; i++) {
-        const struct listener *listener = &set->server.listen.items[i];
-        status = http_server_listen(service->http, listener->address,
-                                    certificates_secure(set, listener), why);
-    }
     return status;
 }
 
@@ -243,10 +315,13 @@ enum status service_run(struct settings *settings, const char *model_path,
     service->model_path = model_path;
     service->name = settings->model.name;
     service->hooks = hooks;
+    service->begun_ns = (int64_t)uv_hrtime();
+    supervision_begin(service);
     uv_loop_init(&service->loop);
     enum status status = begin(service, why);
     if (status != STATUS_OK) {
         http_server_destroy(service->http);
+        http_server_destroy(service->metrics_http);
         fetcher_close(service->fetcher);
     }
     uv_run(&service->loop, UV_RUN_DEFAULT);
@@ -260,6 +335,7 @@ enum status service_run(struct settings *settings, const char *model_path,
     }
     model_destroy(service->model);
     logs_close(&service->logs);
+    supervision_end(service);
     settings_release(service->settings);
     settings_release(service->first);
     free(service);

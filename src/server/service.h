@@ -10,6 +10,9 @@
 #include "http/server.h"
 #include "server/inbox.h"
 #include "server/logs.h"
+#include "server/metrics.h"
+#include "server/pace.h"
+#include "server/supervision.h"
 
 enum service_state { SERVICE_LOADING, SERVICE_READY, SERVICE_DRAINING, SERVICE_FAILED };
 
@@ -34,7 +37,11 @@ struct service {
     struct service_hooks hooks;
     uv_loop_t loop;
     struct http_server *http;
+    struct http_server *metrics_http; /* of metrics.listen; NULL: none */
     struct logs logs;
+    struct metrics metrics;
+    struct pace pace;
+    struct supervision supervision;
 
     enum service_state state;
     struct loading *loading; /* while the model is loaded */
@@ -42,6 +49,7 @@ struct service {
     struct model *model;
     struct engine *engine;
     const char *name;     /* of the model */
+    int64_t begun_ns;     /* libuv's clock */
     int64_t loaded_s;     /* when: seconds since 1970 */
     char fingerprint[16]; /* of what makes equal requests give equal answers */
 

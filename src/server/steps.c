@@ -202,6 +202,24 @@ static void on_head(void *arg, struct http_exchange *x)
         check_post(call);
 }
 
+/* At the addresses of the metrics there is nothing else. */
+static void on_metrics_head(void *arg, struct http_exchange *x)
+{
+    struct call *call = call_begin(arg, x);
+    if (!call) {
+        out_of_memory(x);
+        return;
+    }
+    const struct str path = x->request->path, method = x->request->method;
+    bool known;
+    call->apart = true;
+    call->route = route_find(path, method, &known);
+    if (!str_is(path, METRICS_PATH))
+        refuse_route(call, path);
+    else if (!call->route)
+        refuse_method(call, path, method);
+}
+
 static void on_request(void *arg, struct http_exchange *x)
 {
     (void)arg;
@@ -219,36 +237,13 @@ static void on_broken(void *arg, struct http_exchange *x, const struct reason *w
         out_of_memory(x);
 }
 
-static void log_access(const struct call *call, const struct http_exchange *x,
-                       const struct reason *cut)
-{
-    const int64_t now = (int64_t)uv_hrtime();
-    struct access_line line = {
-        .wall_ms = clock_wall_ms(&clock_system),
-        .request_id = call->id,
-        .peer = x->client,
-        .method = x->request ? x->request->method : STR("-"),
-        .path = x->request ? x->request->path : STR("-"),
-        .user_agent = header_of(x, "user-agent"),
-        .status = cut && strcmp(cut->code, "memory_full") != 0 ? 499 : x->status,
-        .code = cut ? cut->code : call->code,
-        .ms = (double)(now - x->begun_ns) / 1e6,
-        .ttft_ms = call->first_token_ns ? (double)(call->first_token_ns - x->begun_ns) / 1e6 : -1,
-        .bytes = x->sent_bytes,
-        .model = call->model,
-        .prompt_tokens = call->prompt_tokens,
-        .output_tokens = call->output_tokens,
-    };
-    access_log_write(&call->service->logs.access, &line);
-}
-
 static void on_end(void *arg, struct http_exchange *x, const struct reason *cut)
 {
     (void)arg;
     struct call *call = x->user;
     if (!call)
         return;
-    log_access(call, x, cut);
+    call_record_end(call, x, cut);
     call->exchange = NULL;
     if (call->job)
         job_client_gone(call->job);
@@ -278,4 +273,11 @@ struct http_handler call_handler(struct service *service)
         .on_refused = on_refused,
         .no_memory = no_memory,
     };
+}
+
+struct http_handler call_metrics_handler(struct service *service)
+{
+    struct http_handler handler = call_handler(service);
+    handler.on_head = on_metrics_head;
+    return handler;
 }
