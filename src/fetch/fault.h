@@ -10,8 +10,8 @@ enum { FETCH_SHOWN_MAX = 160 }; /* of a URL in sentences */
 
 enum fetch_kind { FETCH_PICTURE, FETCH_VIDEO };
 
-/* "The picture at URL could not be fetched: EN." Returns STATUS_INVALID. Both texts are parts of a
- * sentence, without its stop. */
+/* "The picture at URL could not be fetched: EN.", with what to do about the code. Returns
+ * STATUS_INVALID. Both texts are parts of a sentence, without its stop. */
 enum status fetch_fault(enum fetch_kind kind, const char *shown, const char *code, const char *en,
                         const char *zh, struct reason *why);
 /* The same with details that are printed; formats as in reason_set. */

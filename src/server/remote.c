@@ -130,7 +130,7 @@ static void begin_all(struct remote *remote, const struct call *call)
         const struct fetch_order order = {.url = file->url,
                                           .kind = file->kind,
                                           .rules = &remote->rules,
-                                          .client = call->exchange->peer,
+                                          .client = call->exchange->client,
                                           .on_done = on_fetched,
                                           .arg = file};
         struct reason why;

@@ -235,6 +235,8 @@ class Fetching(Scenario):
         for word in [words] if isinstance(words, str) else words:
             self.assertIn(word, error["message"])
         self.assertEqual(error["type"], "invalid_request_error")
+        if code.startswith("image_"):
+            self.assertTrue(error["hint"], error)
         return error
 
     def test_good_ones(self):
