@@ -50,6 +50,20 @@ static enum status check_tls(const struct settings *settings, struct reason *why
     return STATUS_OK;
 }
 
+static enum status refuse_open(const struct settings *settings, const char *address,
+                               struct reason *why)
+{
+    reason_set(why, "config_invalid_value",
+               "Others can reach %s, and no key is required: this must be said in so many words.",
+               "其他机器可以访问 %s，且不需要密钥：这必须明确声明。", address);
+    reason_hint(why,
+                "Set access.require_key: false (--no-access.require-key) to serve anybody who can "
+                "reach this address, or listen on 127.0.0.1.",
+                "若要为所有能访问该地址的人服务，请设置 access.require_key: "
+                "false（--no-access.require-key）；否则请监听 127.0.0.1。");
+    return at(settings, "server.listen", why);
+}
+
 /* This version keeps no keys, so a key cannot be required, and doing without must be said. */
 static enum status check_keys(const struct settings *settings, struct reason *why)
 {
@@ -63,17 +77,20 @@ static enum status check_keys(const struct settings *settings, struct reason *wh
         return at(settings, "access.require_key", why);
     }
     const struct listener *open = first_open_listener(&settings->server.listen);
-    if (require == TRISTATE_NO || !open)
-        return STATUS_OK;
-    reason_set(why, "config_invalid_value",
-               "Others can reach %s, and no key is required: this must be said in so many words.",
-               "其他机器可以访问 %s，且不需要密钥：这必须明确声明。", open->text);
-    reason_hint(why,
-                "Set access.require_key: false (--no-access.require-key) to serve anybody who can "
-                "reach this address, or listen on 127.0.0.1.",
-                "若要为所有能访问该地址的人服务，请设置 access.require_key: "
-                "false（--no-access.require-key）；否则请监听 127.0.0.1。");
-    return at(settings, "server.listen", why);
+    return require == TRISTATE_NO || !open ? STATUS_OK : refuse_open(settings, open->text, why);
+}
+
+enum status settings_check_address(const struct settings *settings, const char *address,
+                                   struct reason *why)
+{
+    struct arena arena;
+    struct listener listener;
+    arena_init(&arena, 1 << 16);
+    const enum status status = listener_parse(str_from(address), &arena, &listener, why);
+    const bool allowed = settings->access.require_key == TRISTATE_NO ||
+                         (status == STATUS_OK && listener_is_local(&listener));
+    arena_release(&arena);
+    return status ? status : allowed ? STATUS_OK : refuse_open(settings, address, why);
 }
 
 static enum status check_pixels(const struct settings *settings, struct reason *why)

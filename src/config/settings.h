@@ -110,6 +110,11 @@ extern const struct setting_table settings_table;
 MUST_CHECK enum status settings_load(const struct settings_sources *sources, struct settings **out,
                                      struct reason *why);
 
+/* Whether the settings allow this address to be listened at ("http://0.0.0.0:8000"): one that
+ * others can reach needs keys, or that doing without is said. config_invalid_value. */
+MUST_CHECK enum status settings_check_address(const struct settings *settings, const char *address,
+                                              struct reason *why);
+
 /* Settings belong to all who hold them; the loader is the first. One thread. Take NULL. */
 struct settings *settings_hold(struct settings *settings);
 void settings_release(struct settings *settings);

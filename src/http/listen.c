@@ -172,6 +172,14 @@ static int bind_unix(struct listener *l, const char *path)
     return error;
 }
 
+static void append(struct http_server *server, struct listener *listener)
+{
+    struct listener **end = &server->listeners;
+    while (*end)
+        end = &(*end)->next;
+    *end = listener;
+}
+
 enum status http_server_listen(struct http_server *server, const char *address, bool secure,
                                struct reason *why)
 {
@@ -193,10 +201,45 @@ enum status http_server_listen(struct http_server *server, const char *address, 
         uv_close(&l->uv.handle, on_close);
         return refuse_listen(address, error, why);
     }
-    struct listener **end = &server->listeners;
-    while (*end)
-        end = &(*end)->next;
-    *end = l;
+    append(server, l);
+    return STATUS_OK;
+}
+
+/* The path of a Unix socket is not ours to remove: somebody else made it. */
+static int open_socket(struct listener *l, int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    const bool known = getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+    int error;
+    if (known && address.ss_family == AF_UNIX) {
+        uv_pipe_init(l->server->loop, &l->uv.pipe, 0);
+        error = uv_pipe_open(&l->uv.pipe, fd);
+    } else {
+        uv_tcp_init(l->server->loop, &l->uv.tcp);
+        error = uv_tcp_open(&l->uv.tcp, fd);
+    }
+    return error ? error : uv_listen(&l->uv.stream, BACKLOG, on_connection);
+}
+
+enum status http_server_listen_socket(struct http_server *server, int fd, bool secure,
+                                      struct reason *why)
+{
+    struct listener *l = calloc(1, sizeof *l);
+    if (!l)
+        return reason_no_memory(why, sizeof *l);
+    l->server = server;
+    const int error = open_socket(l, fd);
+    l->secure = secure && l->uv.handle.type == UV_TCP;
+    l->uv.handle.data = l;
+    server->open_handles++;
+    if (error) {
+        char name[32];
+        snprintf(name, sizeof name, "descriptor %d", fd);
+        uv_close(&l->uv.handle, on_close);
+        return refuse_listen(name, error, why);
+    }
+    append(server, l);
     return STATUS_OK;
 }
 
@@ -207,8 +250,11 @@ bool http_server_address(const struct http_server *server, size_t index, char *o
         l = l->next;
     if (!l)
         return false;
-    if (l->path[0]) {
-        snprintf(out, size, "unix:%s", l->path);
+    if (l->uv.handle.type != UV_TCP) {
+        char path[sizeof l->path] = "";
+        size_t len = sizeof path - 1;
+        uv_pipe_getsockname(&l->uv.pipe, path, &len);
+        snprintf(out, size, "unix:%s", path);
         return true;
     }
     struct sockaddr_storage address;

@@ -81,6 +81,11 @@ MUST_CHECK enum status http_server_create(uv_loop_t *loop,
 MUST_CHECK enum status http_server_listen(struct http_server *server, const char *address,
                                           bool secure, struct reason *why);
 
+/* Takes connections of a socket that listens already: TCP or Unix; the server's from now on. Code:
+ * listen_failed. */
+MUST_CHECK enum status http_server_listen_socket(struct http_server *server, int fd, bool secure,
+                                                 struct reason *why);
+
 /* The peers that are proxies of ours; copied. Codes: memory_full. */
 MUST_CHECK enum status http_server_set_trusted(struct http_server *server,
                                                const struct address_range *ranges, size_t count,

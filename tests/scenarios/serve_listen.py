@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Who connects, and where: the PROXY protocol, connections of one address, descriptors, IPv6."""
-import json
+import fcntl
 import os
-import pathlib
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import tempfile
 import unittest
 
-from harness import (DEADLINE_S, Closed, Connection, Scenario, Server, chat_body, main,
-                     request_bytes, wait_until)
+from harness import (BINARY, DEADLINE_S, DEMO, Closed, Connection, Scenario, Server, chat_body,
+                     main, quiet_environment, request_bytes, wait_until)
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -161,6 +163,65 @@ class Limits(unittest.TestCase):
             reply = server.request("GET", "/health")
             self.assertEqual(reply.status, 200)
             self.assertEqual(server.access(reply.header("x-request-id"))["client"], "::1")
+
+
+class Activation(unittest.TestCase):
+    """Sockets that a service manager opened, as systemd hands them over."""
+
+    ENTER = ("import os,sys; os.environ['LISTEN_PID']=str(os.getpid()); "
+             "os.execv(sys.argv[1], sys.argv[1:])")
+
+    def start(self, sockets, *flags):
+        """The real program, with these sockets as descriptors 3, 4, …"""
+        for number, opened in enumerate(sockets):
+            copy = fcntl.fcntl(opened.fileno(), fcntl.F_DUPFD, 100)
+            opened.close()
+            sockets[number] = copy
+        for number, copy in enumerate(sockets):
+            os.dup2(copy, 50 + number)
+            os.close(copy)
+        moved = "".join(f"os.dup2({50 + n}, {3 + n}); " for n in range(len(sockets)))
+        enter = "import os; " + moved + self.ENTER
+        keep = [50 + n for n in range(len(sockets))]
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-c", enter, BINARY, "serve", "--model", str(DEMO), *flags],
+                pass_fds=keep, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True,
+                env=quiet_environment(LISTEN_FDS=str(len(sockets))))
+        finally:
+            for fd in keep:
+                os.close(fd)
+
+    @staticmethod
+    def finish(process):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+        return process.returncode, errors
+
+    def test_sockets_take_the_place_of_addresses(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "s")
+            tcp = socket.create_server(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            unix = socket.socket(socket.AF_UNIX)
+            unix.bind(path)
+            unix.listen()
+            process = self.start([tcp, unix], "--port", "1")
+            with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as early:
+                early.sendall(request_bytes("GET", "/health"))
+                self.assertIn(b"200 OK", early.recv(65536))
+            with Connection(path, None) as connection:
+                self.assertEqual(connection.request("GET", "/health").status, 200)
+            code, errors = self.finish(process)
+            self.assertEqual(code, 0, errors)
+            self.assertTrue(os.path.exists(path))
+
+    def test_an_open_socket_needs_words(self):
+        process = self.start([socket.create_server(("0.0.0.0", 0))])
+        _, errors = process.communicate(timeout=DEADLINE_S)
+        self.assertEqual(process.returncode, 2, errors)
+        self.assertIn("access.require_key", errors)
 
 
 if __name__ == "__main__":
