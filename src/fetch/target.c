@@ -115,14 +115,23 @@ static bool is_name(const char *host)
            strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == strlen(host);
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text > 0)
+        text++;
+    return *text == '\0';
+}
+
 /* libcurl's IDN conversion reads the host in the locale's charset. */
 static char *ascii_host(CURLU *handle, CURLUcode *code)
 {
     const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     const locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
     char *host = part(handle, CURLUPART_HOST, CURLU_PUNYCODE, code);
-    if (!host)
-        *code = CURLUE_BAD_HOSTNAME; /* libcurl 7.88 says that there is no memory */
+    char *plain = host ? NULL : part(handle, CURLUPART_HOST, 0, code);
+    if (plain) /* libcurl 7.88 says of a conversion that failed that there is no memory */
+        *code = is_ascii(plain) ? CURLUE_OUT_OF_MEMORY : CURLUE_BAD_HOSTNAME;
+    curl_free(plain);
     if (utf8) {
         uselocale(before);
         freelocale(utf8);
@@ -150,9 +159,11 @@ static void take_host(char *host, struct fetch_target *out)
 
 static CURLUcode set_host(CURLU *handle, struct fetch_target *out)
 {
-    CURLUcode code;
+    CURLUcode code, zone_code;
     char *host = ascii_host(handle, &code);
-    char *zone = part(handle, CURLUPART_ZONEID, 0, &(CURLUcode){CURLUE_OK});
+    char *zone = part(handle, CURLUPART_ZONEID, 0, &zone_code);
+    if (code == CURLUE_OK && zone_code == CURLUE_OUT_OF_MEMORY)
+        code = zone_code;
     if (code == CURLUE_OK) {
         take_host(host, out);
         if (zone || (!out->is_address && !is_name(out->host)))
@@ -221,22 +232,26 @@ static CURLUcode write_url(CURLU *handle, struct fetch_target *out)
     return CURLUE_OK;
 }
 
-static bool take_scheme(CURLU *handle, struct fetch_target *out)
+static CURLUcode take_scheme(CURLU *handle, struct fetch_target *out)
 {
-    char *scheme = part(handle, CURLUPART_SCHEME, 0, &(CURLUcode){CURLUE_OK});
+    CURLUcode code;
+    char *scheme = part(handle, CURLUPART_SCHEME, 0, &code);
     out->tls = scheme && strcmp(scheme, "https") == 0;
-    const bool good = out->tls || (scheme && strcmp(scheme, "http") == 0);
+    if (code != CURLUE_OUT_OF_MEMORY && !out->tls && (!scheme || strcmp(scheme, "http") != 0))
+        code = CURLUE_UNSUPPORTED_SCHEME;
     curl_free(scheme);
-    return good;
+    return code;
 }
 
 static enum status take(CURLU *handle, struct str url, enum fetch_kind kind,
                         struct fetch_target *out, struct reason *why)
 {
     *out = (struct fetch_target){0};
-    if (!take_scheme(handle, out))
+    CURLUcode code = take_scheme(handle, out);
+    if (code == CURLUE_UNSUPPORTED_SCHEME)
         return refuse_scheme(kind, url, why);
-    CURLUcode code = set_host(handle, out);
+    if (code == CURLUE_OK)
+        code = set_host(handle, out);
     if (code == CURLUE_OK)
         code = take_port(handle, out);
     if (code == CURLUE_OK)
