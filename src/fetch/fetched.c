@@ -10,15 +10,21 @@ void fetched_init(struct fetched *file, enum fetch_kind kind, struct fetch_budge
     buf_init(&file->bytes, SIZE_MAX / 2);
 }
 
+/* The memory that it takes: a buffer is larger than what is in it. */
+static uint64_t held(const struct fetched *file)
+{
+    return file->kind == FETCH_PICTURE ? file->bytes.cap : file->size;
+}
+
 void fetched_clear(struct fetched *file)
 {
     if (!file->budget)
         return;
+    file->budget->used -= held(file);
     buf_release(&file->bytes);
     if (file->fd >= 0)
         close(file->fd);
     file->fd = -1;
-    file->budget->used -= file->size;
     file->size = 0;
 }
 
@@ -53,10 +59,12 @@ static bool keep(struct fetched *file, struct str piece)
 
 bool fetched_add(struct fetched *file, struct str piece, uint64_t budget_max)
 {
-    if (file->budget->used > budget_max || piece.len > budget_max - file->budget->used ||
+    const uint64_t before = held(file), spare = before - file->size;
+    const uint64_t more = piece.len > spare ? piece.len - spare : 0;
+    if (file->budget->used > budget_max || more > budget_max - file->budget->used ||
         !keep(file, piece))
         return false;
-    file->budget->used += piece.len;
     file->size += piece.len;
-    return true;
+    file->budget->used += held(file) - before;
+    return file->budget->used <= budget_max;
 }

@@ -1,6 +1,6 @@
 /* A file that was fetched: a picture's bytes in memory, a video's in a file without a name.
  *
- * What all of them hold together is counted in a budget, from the first byte to the release. */
+ * The memory that all of them take is counted in a budget, from the first byte to the release. */
 #pragma once
 
 #include "base/buf.h"

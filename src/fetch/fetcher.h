@@ -34,7 +34,7 @@ MUST_CHECK enum status fetcher_create(uv_loop_t *loop, resolve_fn *resolve, stru
 /* All fetches must be over and all files released. Memory goes by running the loop. Takes NULL. */
 void fetcher_close(struct fetcher *fetcher);
 
-/* The files that are held. */
+/* The memory of files that are held. */
 uint64_t fetcher_bytes(const struct fetcher *fetcher);
 
 MUST_CHECK enum status fetch_begin(struct fetcher *fetcher, const struct fetch_order *order,
