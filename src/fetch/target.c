@@ -117,7 +117,7 @@ static bool is_name(const char *host)
 
 static bool is_ascii(const char *text)
 {
-    while (*text > 0)
+    while (*text && (unsigned char)*text < 0x80) /* char has no sign on aarch64 */
         text++;
     return *text == '\0';
 }
