@@ -56,6 +56,8 @@ static void take_field(struct hop *hop, struct str line)
     } else if (str_ieq(name, STR("location"))) {
         buf_clear(&hop->location);
         buf_add_str(&hop->location, value);
+        if (hop->location.failed)
+            hop->stop = HOP_NO_ROOM;
     }
 }
 

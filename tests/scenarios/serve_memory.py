@@ -4,17 +4,21 @@ whole answer that says so, the next request is answered as ever, and nothing lea
 
 tests/failing_malloc is loaded in front of the C library; FAILING_MALLOC_LIBRARY names it.
 QVL_SCENARIO_SCALE tries every allocation (1) or fewer."""
+import base64
 import ctypes
+import http.server
 import json
 import mmap
 import os
+import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
-from harness import (BINARY, IMAGES, MODEL, SANITIZED, SCALE, Closed, Scenario, Server, chat_body,
-                     image_part, main, quiet_environment, request_bytes, sample, wait_until)
+from harness import (BINARY, DEMO, IMAGES, MODEL, SANITIZED, SCALE, Closed, Scenario, Server, chat_body,
+                     data_url, image_part, main, quiet_environment, request_bytes, sample, wait_until)
 
 LIBRARY = os.environ.get("FAILING_MALLOC_LIBRARY", "")
 CHAT = "/v1/chat/completions"
@@ -69,6 +73,12 @@ REQUESTS = {
     "a long body": chat(content="a" * 100000, max_tokens=1),
     "a completion": request_bytes("POST", "/v1/completions", {
         "model": MODEL, "prompt": "hello", "max_tokens": 6, "temperature": 0}),
+    "a completion in a stream": request_bytes("POST", "/v1/completions", {
+        "model": MODEL, "prompt": ["hello", "你好"], "max_tokens": 6, "temperature": 0,
+        "stream": True}),
+    "text of tokens": request_bytes("POST", "/detokenize", {"model": MODEL, "tokens": [5, 6, 7]}),
+    "frames": chat(content=[{"type": "video", "fps": 2, "video": [
+        data_url(DEMO / "samples" / "0000.png")] * 4}], max_tokens=2),
     "tokens": request_bytes("POST", "/tokenize", {"model": MODEL, "prompt": "hello 你好"}),
     "a picture": picture(),
     "a picture in a stream": picture(stream=True),
@@ -76,6 +86,23 @@ REQUESTS = {
 for kind in ("jpg", "png", "webp", "gif"):
     for path in sorted(IMAGES.glob("*." + kind))[:1]:
         REQUESTS["a picture: " + kind] = chat(content=[image_part(path)], max_tokens=2)
+
+
+class Pictures(http.server.BaseHTTPRequestHandler):
+    """What is fetched: a picture, behind a redirect."""
+
+    def do_GET(self):
+        body = b"" if self.path == "/from" else (DEMO / "samples" / "0000.png").read_bytes()
+        self.send_response(200 if body else 302)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "image/png")
+        if not body:
+            self.send_header("Location", "/to")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
 
 
 def where(frames):
@@ -128,7 +155,7 @@ class Answer:
         except (Closed, ConnectionError):
             self.aborted = True
             return None
-        text, events = "", body.decode("utf-8").split("\n\n")
+        texts, events = {}, body.decode("utf-8").split("\n\n")
         for event in events[:-1]:
             value = event[len("data: "):]
             if value == "[DONE]":
@@ -137,13 +164,14 @@ class Answer:
             if "error" in value:
                 self._check_error(value["error"])
             for choice in value.get("choices", []):
-                delta = choice["delta"]
-                text += delta.get("content") or ""
+                delta = choice.get("delta", {})
+                text = (choice.get("text") or "") + (delta.get("content") or "")
                 for call in delta.get("tool_calls") or []:
                     text += call["function"].get("arguments") or ""
+                texts[choice["index"]] = texts.get(choice["index"], "") + text
         if events[-1] or (self.code is None) != (events[-2] == "data: [DONE]"):
             raise Broken(f"a stream without its end: {body[-300:]}")
-        return text
+        return texts
 
     def _plain(self, value):
         """Without what differs from call to call."""
@@ -169,11 +197,15 @@ class Memory(Scenario):
         env = quiet_environment(LD_PRELOAD=LIBRARY, FAILING_MALLOC=cls.file.name)
         if SANITIZED:
             env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=1"
-        cls.server = Server("--model.threads", "1", env=env)
+        cls.server = Server("--model.threads", "1", "--model.image.allow-private", env=env)
+        cls.pictures = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
+        threading.Thread(target=cls.pictures.serve_forever, daemon=True).start()
 
     @classmethod
     def tearDownClass(cls):
         super().tearDownClass()
+        cls.pictures.shutdown()
+        cls.pictures.server_close()
         del cls.control
         cls.memory.close()
         cls.file.close()
@@ -235,16 +267,36 @@ class Memory(Scenario):
         self.ask(request)
         live = self.settled_live()
         self.assertLess(live, before + 20, f"{name}: {live - before} of {n} leaked")
-        return n - 1, aborted, live - before
+        return usual.status, n - 1, aborted, live - before
+
+
+    def test_a_picture_from_the_web(self):
+        url = f"http://127.0.0.1:{self.pictures.server_port}/from"
+        self.report("a picture from the web", chat(max_tokens=2, content=[
+            {"type": "image_url", "image_url": {"url": url}}]))
+
+    @unittest.skipIf(not shutil.which("ffmpeg"), "ffmpeg is not there")
+    def test_a_video(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.mp4")
+            subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i",
+                            "testsrc=size=64x64:rate=4:duration=1", "-pix_fmt", "yuv420p", path],
+                           check=True, stdin=subprocess.DEVNULL)
+            with open(path, "rb") as file:
+                url = "data:video/mp4;base64," + base64.b64encode(file.read()).decode("ascii")
+        self.report("a video", chat(max_tokens=2, content=[
+            {"type": "video_url", "video_url": {"url": url}}]))
+
+    def report(self, name, request):
+        status, tried, aborted, more = self.sweep(name, request)
+        print(f"{name}: {status}, {tried} allocations failed, {aborted} streams were cut, "
+              f"{more:+d} are kept", flush=True)
+        self.assertGreater(tried, 1)
 
 
 def add(name, request):
     def test(self):
-        tried, aborted, more = self.sweep(name, request)
-        print(f"{name}: {tried} allocations failed, {aborted} streams were cut, "
-              f"{more:+d} are kept", flush=True)
-        if name != "options":
-            self.assertGreater(tried, 1)
+        self.report(name, request)
     setattr(Memory, "test_" + name.replace(" ", "_").replace(":", ""), test)
 
 
