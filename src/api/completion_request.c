@@ -102,19 +102,6 @@ static const struct field_row completion_rows[] = {
 
 const struct field_row *const completion_tables[] = {completion_rows, generation_rows, NULL};
 
-/* Log-probabilities of a prompt are not computed. */
-static enum status check_echo(const struct field *body, const struct completion_request *request,
-                              struct reason *why)
-{
-    const struct field echo = field_member(body, "echo");
-    if (!request->echo || !request->params.logprobs)
-        return STATUS_OK;
-    reason_set(why, "invalid_value",
-               "%s cannot be combined with logprobs: those of the prompt are not computed.",
-               "%s 不能与 logprobs 同时使用：不计算提示的对数概率。", field_path(&echo).text);
-    return field_blame(&echo, why);
-}
-
 static enum status check_answers(const struct field *body, const struct completion_request *request,
                                  struct reason *why)
 {
@@ -142,7 +129,5 @@ enum status completion_request_parse(const struct json *root, struct arena *aren
         status = generation_params_parse(&body, arena, &out->params, why);
     if (!status)
         status = generation_form_check(&body, &out->params, false, why);
-    if (!status)
-        status = check_echo(&body, out, why);
     return status ? status : check_answers(&body, out, why);
 }

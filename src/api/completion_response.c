@@ -2,6 +2,8 @@
 
 #include "base/utf8.h"
 
+#include <math.h>
+
 #define OBJECT "text_completion"
 
 static uint64_t characters_of(struct str bytes)
@@ -71,7 +73,10 @@ static void write_logprob(struct list_writer *l, size_t token)
 {
     double logprob;
     (void)token_of(l, token, &logprob);
-    json_number(l->w, bounded(logprob));
+    if (isnan(logprob))
+        json_null(l->w);
+    else
+        json_number(l->w, bounded(logprob));
 }
 
 static struct str name_of(struct list_writer *l, struct str bytes)
@@ -101,6 +106,10 @@ static void write_top(struct list_writer *l, size_t token)
     struct str bytes;
     const struct str own = token_of(l, token, &own_logprob);
     bool seen = false;
+    if (isnan(own_logprob)) {
+        json_null(l->w);
+        return;
+    }
     json_begin_object(l->w);
     for (uint32_t i = 1; l->logprobs->item(l->logprobs->arg, token, i, &bytes, &logprob); i++) {
         write_named(l, bytes, logprob);

@@ -8,9 +8,9 @@ struct completion_text {
     uint32_t index;
     struct str text;
     struct answer_end end;
-    struct answer_logprobs logprobs;
-    uint64_t offset;              /* characters of the whole text before the first token */
-    struct answer_ids prompt_ids; /* return_token_ids */
+    struct answer_logprobs logprobs; /* NAN: null, of the first token of a prompt */
+    uint64_t offset;                 /* characters of the whole text before the first token */
+    struct answer_ids prompt_ids;    /* return_token_ids */
     struct answer_ids ids;
 };
 

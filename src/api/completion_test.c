@@ -105,6 +105,9 @@ static void test_values(void **state)
     assert_true(p.request.params.top_logprobs == 20);
     assert_int_equal(p.request.params.format, FORMAT_JSON_OBJECT);
     arena_release(&p.arena);
+    parse(&p, "{'model':'m','prompt':'q','logprobs':1,'echo':true}");
+    assert_true(p.status == STATUS_OK && p.request.echo && p.request.params.logprobs);
+    arena_release(&p.arena);
 }
 
 static void test_refusals(void **state)
@@ -115,7 +118,6 @@ static void test_refusals(void **state)
     } rows[] = {
         {"'logprobs':21", VALUE, "logprobs"},
         {"'logprobs':true", TYPE, "logprobs"},
-        {"'logprobs':1,'echo':true", VALUE, "echo"},
         {"'suffix':'x'", VALUE, "suffix"},
         {"'best_of':2", VALUE, "best_of"},
         {"'n':2,'best_of':1", VALUE, "best_of"},
@@ -173,20 +175,21 @@ static void test_tokenize(void **state)
     }
 }
 
-/* "你" cut in two, a quote, NUL. */
+/* "你" cut in two, a quote, NUL; what has no probability, as the first token of a prompt. */
 static bool read_item(const void *arg, size_t token, uint32_t item, struct str *bytes,
                       double *logprob)
 {
     static const struct {
         struct str bytes;
         double logprob;
-    } rows[4][3] = {
+    } rows[5][3] = {
         {{{"\xE4\xBD", 2}, -0.5}, {{"\xE4\xBD", 2}, -0.5}, {{"a", 1}, -1}},
         {{{"\xA0", 1}, -INFINITY}, {{"x", 1}, -2}},
         {{{"\"b", 2}, -3}},
         {{{"\0", 1}, -4}},
+        {{{"c", 1}, NAN}},
     };
-    static const uint32_t counts[] = {3, 2, 1, 1};
+    static const uint32_t counts[] = {3, 2, 1, 1, 1};
     (void)arg;
     if (item >= counts[token])
         return false;
@@ -229,7 +232,7 @@ static void test_chunk_with_logprobs(void **state)
 {
     (void)state;
     const struct completion_text text = {
-        .text = STR("t"), .logprobs = {4, read_item, "arg"}, .offset = 10, .end = {.stop_id = -1}};
+        .text = STR("t"), .logprobs = {5, read_item, "arg"}, .offset = 10, .end = {.stop_id = -1}};
     struct buf out;
     buf_init(&out, 1 << 16);
     completion_chunk(&out, &head, &text);
@@ -237,12 +240,12 @@ static void test_chunk_with_logprobs(void **state)
         out.data,
         "data: {\"id\":\"cmpl-1\",\"object\":\"text_completion\",\"created\":17,\"model\":\"m\","
         "\"system_fingerprint\":\"fp\",\"choices\":[{\"index\":0,\"text\":\"t\",\"logprobs\":{"
-        "\"text_offset\":[10,11,11,13],\"token_logprobs\":[-0.5,-9999,-3,-4],\"tokens\":["
-        "\"bytes:\\\\xe4\\\\xbd\",\"bytes:\\\\xa0\",\"\\\"b\",\"bytes:\\\\x00\"],"
+        "\"text_offset\":[10,11,11,13,14],\"token_logprobs\":[-0.5,-9999,-3,-4,null],\"tokens\":["
+        "\"bytes:\\\\xe4\\\\xbd\",\"bytes:\\\\xa0\",\"\\\"b\",\"bytes:\\\\x00\",\"c\"],"
         "\"top_logprobs\":[{\"bytes:\\\\xe4\\\\xbd\":-0.5,\"a\":-1},{\"x\":-2,"
-        "\"bytes:\\\\xa0\":-9999},{\"\\\"b\":-3},{\"bytes:\\\\x00\":-4}]},"
+        "\"bytes:\\\\xa0\":-9999},{\"\\\"b\":-3},{\"bytes:\\\\x00\":-4},null]},"
         "\"finish_reason\":null}]}\n\n");
-    assert_int_equal(completion_characters(&text.logprobs), 4);
+    assert_int_equal(completion_characters(&text.logprobs), 5);
     buf_release(&out);
 }
 

@@ -52,6 +52,8 @@ struct engine_event {
     uint32_t reasoning_tokens;             /* of output_tokens: before </think> */
     int64_t queue_ns;                      /* from its submission to its start; -1: not started */
     const struct token_logprob *logprobs;  /* of ids[0], see logprobs.h; NULL: not asked for */
+    const struct token_logprob *prompt_logprobs; /* of the next token of the prompt, from the second
+                                                  * on; NULL: none */
     int32_t stop_string; /* FINISH_STOP: the index of the stop string that was found; -1: none */
     int32_t stop_id;     /* FINISH_STOP: the one of stop_ids that came; -1: none */
 };
@@ -78,6 +80,8 @@ struct engine_request {
     size_t stop_id_count;
     bool logprobs; /* events carry them, with the top_logprobs likeliest tokens */
     uint32_t top_logprobs;
+    bool prompt_logprobs; /* with logprobs: events carry those of the prompt too, which then shares
+                           * no cached pages, and is read in smaller chunks */
     struct thinking thinking;
     uint64_t prefix_seed;              /* only requests with the same seed share cached prompts */
     bool skip_special;                 /* leave special tokens out of the text (normally true) */

@@ -151,6 +151,65 @@ static void logprobs_are_those_of_the_model(void **state)
     assert_true(answer.likeliest[0].logprob == first.logprob);
 }
 
+/* The scores of a prompt: of which tokens, and how likely they are. */
+struct scored {
+    struct answer *answer;
+    struct token_logprob rows[512];
+    size_t count;
+};
+
+static void on_scored(void *arg, const struct engine_event *event)
+{
+    struct scored *scored = arg;
+    if (event->prompt_logprobs) {
+        assert_int_equal(event->id_count, 0);
+        assert_int_equal(event->output_tokens, 0);
+        scored->rows[scored->count++] = event->prompt_logprobs[0];
+    }
+    answer_event(scored->answer, event);
+}
+
+/* Every token of a prompt but the first is scored once, and an answer is as likely as a prompt as
+ * it was when it was made, also where its pages are in the cache. */
+static void prompts_are_scored(void **state)
+{
+    (void)state;
+    static struct answer made, answer;
+    struct engine_request request = ask(40, &made);
+    const size_t asked = request.prompt.tokens.count;
+    struct token_list ids = {0};
+    for (size_t i = 0; i < asked; i++)
+        assert_false(token_list_add(&ids, request.prompt.tokens.ids[i], NULL));
+    request.logprobs = true;
+    request.top_logprobs = 1;
+    run(request);
+    for (size_t i = 0; i < made.count; i++)
+        assert_false(token_list_add(&ids, made.ids[i], NULL));
+    for (int again = 0; again < 2; again++) {
+        static struct scored scored;
+        scored = (struct scored){.answer = &answer};
+        request = ask(2, &answer);
+        prompt_input_release(&request.prompt);
+        for (size_t i = 0; i < ids.count; i++)
+            assert_false(token_list_add(&request.prompt.tokens, ids.ids[i], NULL));
+        request.logprobs = request.prompt_logprobs = true;
+        request.on_event = on_scored;
+        request.arg = &scored;
+        struct sequence *sequence;
+        struct reason why;
+        assert_int_equal(engine_submit(engine, &request, &sequence, &why), STATUS_OK);
+        answer_wait_end(&answer);
+        sequence_release(sequence);
+        assert_int_equal(scored.count, ids.count - 1);
+        for (size_t i = 0; i < scored.count; i++)
+            assert_int_equal(scored.rows[i].id, ids.ids[i + 1]);
+        for (size_t i = 0; i < made.count; i++)
+            assert_true(fabsf(scored.rows[asked - 1 + i].logprob - made.likeliest[i].logprob) <
+                        0.02f);
+    }
+    token_list_release(&ids);
+}
+
 static struct engine_request ask_thinking(uint32_t budget, struct answer *answer)
 {
     struct engine_request request = ask(20, answer);
@@ -254,6 +313,7 @@ int main(void)
         cmocka_unit_test(stop_tokens_end_the_answer),
         cmocka_unit_test(nothing_ends_before_min_tokens),
         cmocka_unit_test(logprobs_are_those_of_the_model),
+        cmocka_unit_test(prompts_are_scored),
         cmocka_unit_test(thinking_ends_at_its_budget),
         cmocka_unit_test(thinking_may_begin_with_the_answer),
         cmocka_unit_test(calls_end_thinking),

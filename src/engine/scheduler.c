@@ -8,6 +8,16 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* Beside the last rows of sequences, so many rows of a batch may have logits: prompts are scored.
+ */
+enum { SCORED_ROWS = 32 };
+
+/* Whose logits, and of which of its tokens. */
+struct owner {
+    struct sequence *sequence;
+    uint32_t index;
+};
+
 struct scheduler {
     const struct model *model;
     struct scheduler_options options;
@@ -24,7 +34,7 @@ struct scheduler {
 
     struct decoder_row *rows; /* the batch: [max_sequences + prefill_chunk] */
     uint32_t row_count;
-    struct sequence **owners; /* [max_sequences]: whose logits, in the order of the rows */
+    struct owner *owners; /* [max_sequences + SCORED_ROWS], in the order of the rows */
     uint32_t owner_count;
 
     uint64_t prompt_tokens, output_tokens, cached_tokens, ended;
@@ -36,7 +46,8 @@ static enum status create_parts(struct scheduler *s, struct reason *why)
     const struct scheduler_options *o = &s->options;
     const uint32_t rows = o->max_sequences + o->prefill_chunk;
     s->running = calloc(o->max_sequences, sizeof *s->running);
-    s->owners = calloc(o->max_sequences, sizeof *s->owners);
+    const uint32_t owners = o->max_sequences + SCORED_ROWS;
+    s->owners = calloc(owners, sizeof *s->owners);
     s->rows = calloc(rows, sizeof *s->rows);
     if (!s->running || !s->owners || !s->rows)
         return reason_no_memory(why, rows * sizeof *s->rows);
@@ -49,7 +60,7 @@ static enum status create_parts(struct scheduler *s, struct reason *why)
     if (status == STATUS_OK)
         status = image_cache_create(o->image_cache_bytes, &s->images, why);
     if (status == STATUS_OK) {
-        const struct decoder_limits limits = {.rows = rows, .logits_rows = o->max_sequences};
+        const struct decoder_limits limits = {.rows = rows, .logits_rows = owners};
         status = decoder_create(s->model, s->compute, s->cache, limits, &s->decoder, why);
     }
     if (status == STATUS_OK)
@@ -172,6 +183,8 @@ static void preempt(struct scheduler *s)
 static void adopt_pages(struct scheduler *s, struct sequence *sequence)
 {
     const uint32_t full = (sequence->count - 1) / KV_PAGE_TOKENS;
+    if (sequence_scores(sequence, sequence->scored)) /* needs the rows themselves */
+        return;
     for (uint32_t page; (page = sequence->cached / KV_PAGE_TOKENS) < full;) {
         if (s->options.prefixes_apart ||
             !kv_pages_adopt(s->cache, &sequence->pages, page, sequence_page_digest(sequence, page)))
@@ -284,12 +297,12 @@ static void add_row(struct scheduler *s, struct sequence *sequence, uint32_t ind
         .token = sequence->ids[index],
         .pages = &sequence->pages,
         .index = index,
-        .wants_logits = index + 1 == sequence->count,
+        .wants_logits = index + 1 == sequence->count || sequence_scores(sequence, index),
         .fast = sequence_is_fast(sequence, index),
     };
     sequence_position(sequence, index, row->position);
     if (row->wants_logits)
-        s->owners[s->owner_count++] = sequence;
+        s->owners[s->owner_count++] = (struct owner){sequence, index};
     uint32_t i = sequence->passed;
     while (i < sequence->encoded &&
            index >= sequence->segments[i].first + segment_tokens(&sequence->segments[i]))
@@ -320,6 +333,17 @@ static void batch_decodes(struct scheduler *s)
             add_row(s, s->running[i], s->running[i]->cached);
 }
 
+/* How many rows of running sequence `i` may be added: with logits for each if it is scored, one
+ * being left to each sequence behind it. */
+static uint32_t most_rows(const struct scheduler *s, uint32_t i, uint32_t budget)
+{
+    const uint32_t behind = s->running_count - i - 1;
+    const uint32_t taken = s->owner_count + behind;
+    const uint32_t most = s->options.max_sequences + SCORED_ROWS;
+    const uint32_t left = most > taken ? most - taken : 0;
+    return s->running[i]->scores_prompt && left < budget ? left : budget;
+}
+
 /* Chunks of prompts whose next rows are fast, or are not, while the budget lasts. */
 static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
 {
@@ -329,7 +353,8 @@ static void batch_prompts(struct scheduler *s, bool fast, uint32_t *budget)
             sequence_is_fast(sequence, sequence->cached) != fast)
             continue;
         const uint32_t end = fast ? sequence_fast_rows(sequence) : sequence->count;
-        const uint32_t left = end - sequence->cached, n = left < *budget ? left : *budget;
+        const uint32_t left = end - sequence->cached, most = most_rows(s, i, *budget);
+        const uint32_t n = left < most ? left : most;
         for (uint32_t k = 0; k < n; k++)
             add_row(s, sequence, sequence->cached + k);
         *budget -= n;
@@ -363,8 +388,12 @@ static void take_tokens(struct scheduler *s, float *logits)
 {
     const size_t vocab = s->model->config.text.vocab_size;
     for (uint32_t i = 0; i < s->owner_count; i++) {
-        struct sequence *sequence = s->owners[i];
+        struct sequence *sequence = s->owners[i].sequence;
         struct str last;
+        if (s->owners[i].index + 1 < sequence->count) {
+            sequence_score(sequence, s->owners[i].index, logits + i * vocab);
+            continue;
+        }
         const bool first = sequence_output_count(sequence) == 0;
         const enum finish_reason finish = sequence_take_token(sequence, logits + i * vocab, &last);
         s->prompt_tokens += first ? sequence->prompt_count : 0;

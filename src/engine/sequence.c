@@ -96,6 +96,7 @@ static enum status prepare_logprobs(struct sequence *s, const struct engine_requ
     if (!request->logprobs)
         return STATUS_OK;
     s->top_logprobs = request->top_logprobs;
+    s->scores_prompt = request->logprobs && request->prompt_logprobs;
     s->raw_logits = malloc(bytes);
     s->logprobs = calloc(1 + (size_t)s->top_logprobs, sizeof *s->logprobs);
     return s->raw_logits && s->logprobs ? STATUS_OK : reason_no_memory(why, bytes);
@@ -260,6 +261,14 @@ static void give(const struct sequence *s, struct engine_event event)
     event.stop_string = s->text.stopped ? s->text.stopped_by : -1;
     event.stop_id = s->stop_id;
     s->on_event(s->arg, &event);
+}
+
+void sequence_score(struct sequence *s, uint32_t index, const float *logits)
+{
+    logprobs_compute(logits, s->model->config.text.vocab_size, s->ids[index + 1], s->top_logprobs,
+                     s->logprobs);
+    s->scored = index + 1;
+    give(s, (struct engine_event){.prompt_logprobs = s->logprobs});
 }
 
 void sequence_give_last(struct sequence *s, struct str text, enum finish_reason finish,

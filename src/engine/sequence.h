@@ -27,6 +27,7 @@ struct sequence {
     const struct bad_words *bad_words; /* NULL: none */
     struct thinking thinking;
     uint32_t top_logprobs;
+    bool scores_prompt;
     struct visual *visuals; /* owned: the segments' patches */
     size_t visual_count;
     int32_t *positions; /* [3][prompt_count] */
@@ -55,6 +56,7 @@ struct sequence {
     int64_t submitted_ns, started_ns; /* clock_system's; started_ns is 0 before the start */
     bool thinks;                      /* now */
     uint32_t reasoning_tokens;
+    uint32_t scored;                /* rows of the prompt whose next token was scored */
     float *raw_logits;              /* [vocab_size] of the last token; NULL: no logprobs */
     struct token_logprob *logprobs; /* [1 + top_logprobs]; the same */
 
@@ -121,6 +123,17 @@ void sequence_set_cached(struct sequence *sequence, uint32_t count, struct image
 /* Samples from `logits` (vocab_size, changed), appends the token and gives out an event for it.
  * Returns why that ends the sequence, or FINISH_NONE; *last is then the text of the last event. */
 enum finish_reason sequence_take_token(struct sequence *sequence, float *logits, struct str *last);
+
+/* The row of prompt token `index` is to tell how likely the next one is. */
+static inline bool sequence_scores(const struct sequence *sequence, uint32_t index)
+{
+    return sequence->scores_prompt && index >= sequence->scored &&
+           index + 1 < sequence->prompt_count;
+}
+
+/* Gives out an event with how likely `logits` (of the row of prompt token `index`) find the next.
+ */
+void sequence_score(struct sequence *sequence, uint32_t index, const float *logits);
 
 /* Gives out the last event. */
 void sequence_give_last(struct sequence *sequence, struct str text, enum finish_reason finish,

@@ -155,6 +155,7 @@ static void write_news(struct job *job, struct answer *answer, const struct news
     const struct answer_end end = end_of(job, answer);
     if (news->finish != FINISH_NONE)
         chat_chunk_finish(out, &job->head, index, &end);
+    answer_delta_clear(&answer->delta);
 }
 
 static void write_usage(struct job *job, const struct answer_usage *usage, struct buf *out)

@@ -5,6 +5,7 @@
 #include "server/chat_grammar.h"
 #include "server/job.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static enum status parse(struct job *job, const struct json *root, struct reason *why)
@@ -21,6 +22,7 @@ static enum status parse(struct job *job, const struct json *root, struct reason
     job->model = job->params->model;
     job->prompt_count = job->completion->prompt_count;
     job->answer_count = job->prompt_count * (uint32_t)job->params->n;
+    job->scores_prompt = job->completion->echo && job->params->logprobs;
     return STATUS_OK;
 }
 
@@ -73,6 +75,8 @@ static enum status echo(struct job *job, struct answer *answer, struct reason *w
 static enum status prepare_answer(struct job *job, struct answer *answer, struct reason *why)
 {
     enum status status = make_prompt(job, answer, why);
+    if (status == STATUS_OK)
+        answer->first_id = answer->prompt.tokens.count > 0 ? answer->prompt.tokens.ids[0] : -1;
     if (status == STATUS_OK && job->params->return_token_ids)
         status = job_keep_prompt_ids(job, answer, why);
     if (status == STATUS_OK && job->completion->echo)
@@ -116,10 +120,8 @@ static void take(struct job *job, struct answer *answer, const struct news *news
 
 static struct answer_end end_of(const struct job *job, const struct answer *answer)
 {
-    const char *name = answer->finish == FINISH_NONE     ? NULL
-                       : answer->finish == FINISH_LENGTH ? "length"
-                                                         : "stop";
-    return job_end_of(job, answer, name);
+    const bool cut = answer->finish == FINISH_LENGTH || job->params->max_tokens == 0;
+    return job_end_of(job, answer, answer->finish == FINISH_NONE ? NULL : cut ? "length" : "stop");
 }
 
 static struct completion_text text_of(const struct job *job, const struct answer *answer)
@@ -132,10 +134,54 @@ static struct completion_text text_of(const struct job *job, const struct answer
     };
 }
 
-/* What there is before a token: the prompt, its ids; and answers of no token. */
+/* Log-probabilities of the prompt, whose first token has none, and of what follows. */
+struct echo_reader {
+    struct logprob_reader generated;
+    const struct token_logprob *prompt; /* rows, from the second token on */
+    size_t prompt_count;                /* rows */
+    int32_t first;                      /* token of the prompt */
+};
+
+static bool read_item(const void *arg, size_t token, uint32_t item, struct str *bytes,
+                      double *logprob)
+{
+    const struct echo_reader *reader = arg;
+    const uint32_t row = reader->generated.row;
+    if (token == 0) {
+        *bytes = tokenizer_bytes(reader->generated.tokenizer, reader->first);
+        *logprob = NAN;
+        return item == 0;
+    }
+    const struct token_logprob *rows =
+        token <= reader->prompt_count
+            ? reader->prompt + (token - 1) * row
+            : reader->generated.rows + (token - 1 - reader->prompt_count) * row;
+    if (item >= row || rows[item].id < 0)
+        return false;
+    *bytes = tokenizer_bytes(reader->generated.tokenizer, rows[item].id);
+    *logprob = (double)rows[item].logprob;
+    return true;
+}
+
+/* Those of `list`, behind the prompt's if they are still to be written. */
+static struct answer_logprobs logprobs_of(const struct job *job, const struct answer *answer,
+                                          const struct logprob_list *list, bool with_prompt,
+                                          struct echo_reader *reader)
+{
+    const struct answer_logprobs generated = job_logprobs(job, answer, list, &reader->generated);
+    if (!with_prompt || !generated.arg)
+        return generated;
+    reader->prompt = answer->prompt_logprobs.items;
+    reader->prompt_count = answer->prompt_logprobs.count / reader->generated.row;
+    reader->first = answer->first_id;
+    return (struct answer_logprobs){1 + reader->prompt_count + generated.count, read_item, reader};
+}
+
+/* What there is before a token: the prompt, its ids; and answers of no token. A prompt that is
+ * scored waits for its scores. */
 static void write_begin(struct job *job, struct buf *out)
 {
-    for (uint32_t i = 0; i < job->answer_count; i++) {
+    for (uint32_t i = 0; i < job->answer_count && !job->scores_prompt; i++) {
         struct answer *answer = &job->answers[i];
         struct completion_text text = text_of(job, answer);
         if (job->params->max_tokens > 0)
@@ -150,18 +196,22 @@ static void write_begin(struct job *job, struct buf *out)
 static void write_news(struct job *job, struct answer *answer, const struct news *news,
                        struct buf *out)
 {
+    const bool first = job->scores_prompt && !answer->prompt_written;
     struct completion_text text = text_of(job, answer);
-    struct logprob_reader reader;
-    text.prompt_ids = (struct answer_ids){0};
+    struct echo_reader reader;
+    if (!first)
+        text.prompt_ids = (struct answer_ids){0};
     text.ids =
         (struct answer_ids){answer->choice.wants_ids ? news->ids.ids : NULL, news->ids.count};
-    text.logprobs = job_logprobs(job, answer, &news->logprobs, &reader);
+    text.logprobs = logprobs_of(job, answer, &news->logprobs, first, &reader);
     text.offset = answer->characters;
-    if (text.text.len == 0 && text.ids.count == 0 && text.logprobs.count == 0 &&
-        !text.end.finish_reason)
+    const bool has_tokens = text.ids.count > 0 || news->logprobs.count > 0;
+    if (!text.end.finish_reason && !has_tokens && (first || text.text.len == 0))
         return;
     completion_chunk(out, &job->head, &text);
     answer->characters += completion_characters(&text.logprobs);
+    answer->prompt_written = true;
+    answer_delta_clear(&answer->delta);
 }
 
 static void write_usage(struct job *job, const struct answer_usage *usage, struct buf *out)
@@ -172,13 +222,14 @@ static void write_usage(struct job *job, const struct answer_usage *usage, struc
 static void write_whole(struct job *job, const struct answer_usage *usage, struct buf *out)
 {
     struct completion_text texts[COMPLETION_ANSWERS_MAX];
-    struct logprob_reader readers[COMPLETION_ANSWERS_MAX];
+    struct echo_reader readers[COMPLETION_ANSWERS_MAX];
     for (uint32_t i = 0; i < job->answer_count; i++) {
         const struct answer *answer = &job->answers[i];
         texts[i] = text_of(job, answer);
         if (job->params->return_token_ids)
             texts[i].ids = (struct answer_ids){answer->ids.ids, answer->ids.count};
-        texts[i].logprobs = job_logprobs(job, answer, &answer->logprobs, &readers[i]);
+        texts[i].logprobs =
+            logprobs_of(job, answer, &answer->logprobs, job->scores_prompt, &readers[i]);
     }
     completion_response_write(out, &job->head, texts, job->answer_count, usage);
 }

@@ -30,6 +30,7 @@ void news_release(struct news *news)
     buf_release(&news->text);
     token_list_release(&news->ids);
     logprob_list_release(&news->logprobs);
+    logprob_list_release(&news->prompt_logprobs);
 }
 
 void choice_init(struct choice *choice, struct job *job, struct inbox *inbox, uint32_t index,
@@ -50,6 +51,13 @@ static void add_ids(struct news *news, const int32_t *ids, size_t count)
         news->failed = token_list_add(&news->ids, ids[i], NULL) != STATUS_OK;
 }
 
+static void add_row(const struct choice *choice, const struct token_logprob *row,
+                    struct logprob_list *list, struct news *news)
+{
+    if (choice->logprob_row > 0 && row && !news->failed)
+        news->failed = logprob_list_add(list, row, choice->logprob_row, NULL) != STATUS_OK;
+}
+
 static void add_event(struct choice *choice, const struct engine_event *event)
 {
     struct news *news = &choice->news;
@@ -61,9 +69,8 @@ static void add_event(struct choice *choice, const struct engine_event *event)
     buf_add_str(&news->text, event->text);
     if (choice->wants_ids)
         add_ids(news, event->ids, event->id_count);
-    if (choice->logprob_row > 0 && event->logprobs && !news->failed)
-        news->failed = logprob_list_add(&news->logprobs, event->logprobs, choice->logprob_row,
-                                        NULL) != STATUS_OK;
+    add_row(choice, event->logprobs, &news->logprobs, news);
+    add_row(choice, event->prompt_logprobs, &news->prompt_logprobs, news);
     news->prompt_tokens = event->prompt_tokens;
     news->output_tokens = event->output_tokens;
     news->cached_tokens = event->cached_tokens;
@@ -100,8 +107,11 @@ struct choice *inbox_take(struct inbox *inbox, struct news *out)
         choice->ready = false;
         const struct news taken = choice->news;
         buf_clear(&out->text);
-        out->ids.count = out->logprobs.count = 0;
-        choice->news = (struct news){.text = out->text, .ids = out->ids, .logprobs = out->logprobs};
+        out->ids.count = out->logprobs.count = out->prompt_logprobs.count = 0;
+        choice->news = (struct news){.text = out->text,
+                                     .ids = out->ids,
+                                     .logprobs = out->logprobs,
+                                     .prompt_logprobs = out->prompt_logprobs};
         choice->news.text.max = taken.text.max; /* the memory moves, the bound stays */
         *out = taken;
     }

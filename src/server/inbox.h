@@ -15,8 +15,9 @@ struct job;
 struct news {
     struct buf text;
     struct token_list ids;
-    struct logprob_list logprobs; /* rows of the choice's length, one for each id */
-    bool failed;                  /* no memory for ids or rows */
+    struct logprob_list logprobs;        /* rows of the choice's length, one for each id */
+    struct logprob_list prompt_logprobs; /* the same for the prompt */
+    bool failed;                         /* no memory for ids or rows */
     enum finish_reason finish;
     struct reason why;            /* FINISH_FAILED */
     int32_t stop_string, stop_id; /* FINISH_STOP, see engine.h */

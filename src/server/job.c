@@ -22,6 +22,7 @@ static void release_answers(struct job *job)
         answer_delta_release(&answer->delta);
         token_list_release(&answer->ids);
         logprob_list_release(&answer->logprobs);
+        logprob_list_release(&answer->prompt_logprobs);
     }
     free(job->answers);
 }
@@ -289,12 +290,28 @@ static void note_figures(struct job *job, struct answer *answer, const struct ne
         call->last_token_ns = news->last_ns;
 }
 
+/* Nothing was to be generated: only the prompt's log-probabilities are wanted. */
+static void drop_generated(struct news *news)
+{
+    buf_clear(&news->text);
+    news->ids.count = news->logprobs.count = 0;
+    news->output_tokens = 0;
+    news->first_ns = 0;
+    news->stop_string = news->stop_id = -1;
+}
+
 void job_take_news(struct choice *choice, struct news *news)
 {
     struct job *job = choice->job;
     struct answer *answer = &job->answers[choice->index];
-    note_figures(job, answer, news);
     struct reason why;
+    if (job->params->max_tokens == 0)
+        drop_generated(news);
+    note_figures(job, answer, news);
+    const struct logprob_list *scores = &news->prompt_logprobs;
+    if (scores->count > 0 && !news->failed)
+        news->failed = logprob_list_add(&answer->prompt_logprobs, scores->items, scores->count,
+                                        NULL) != STATUS_OK;
     if (news->failed || news->text.failed) {
         (void)reason_no_memory(&why, JOB_TEXT_MAX);
         job_fail(job, &why);

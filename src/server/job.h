@@ -29,11 +29,14 @@ struct answer {
     struct choice choice;
     struct prompt_input prompt; /* until it is submitted */
     uint32_t prompt_tokens;
-    struct answer_parts parts;    /* of a chat */
-    struct answer_delta delta;    /* the next chunk; not streamed: the answer so far */
-    struct token_list ids;        /* not streamed, return_token_ids */
-    struct logprob_list logprobs; /* not streamed */
-    uint64_t characters;          /* streamed with logprobs: of the text so far */
+    struct answer_parts parts;           /* of a chat */
+    struct answer_delta delta;           /* the next chunk; not streamed: the answer so far */
+    struct token_list ids;               /* not streamed, return_token_ids */
+    struct logprob_list logprobs;        /* not streamed */
+    struct logprob_list prompt_logprobs; /* until they are written */
+    int32_t first_id;                    /* of the prompt, where its log-probabilities are wanted */
+    bool prompt_written;                 /* streamed: they are out */
+    uint64_t characters;                 /* streamed with logprobs: of the text so far */
     uint32_t output_tokens, reasoning_tokens, cached_tokens;
     enum finish_reason finish;
     int32_t stop_string, stop_id; /* which stopped it; -1: none */
@@ -58,8 +61,8 @@ struct job_kind {
                          struct reason *why);
     /* News of a text become a part of answer->delta. */
     void (*take)(struct job *job, struct answer *answer, const struct news *news);
-    /* Server-sent events: the first, those of news (the delta is cleared afterwards), the figures.
-     */
+    /* Server-sent events: the first; those of news, which clear the delta if they write it; the
+     * figures. */
     void (*write_begin)(struct job *job, struct buf *out);
     void (*write_news)(struct job *job, struct answer *answer, const struct news *news,
                        struct buf *out);
@@ -85,6 +88,7 @@ struct job {
     struct tokenize_request *tokenize;
     struct detokenize_request *detokenize;
     const struct generation_params *params; /* in it; NULL: not parsed yet, or no answers */
+    bool scores_prompt;                     /* log-probabilities of the prompt are wanted */
     struct str model;                       /* that was asked for; empty: any */
     const char *ignored;                    /* for x-ignored-parameters; NULL: nothing was */
     uint32_t prompt_count, answer_count;    /* n answers to each prompt */

@@ -112,7 +112,6 @@ static void stream_news(struct job *job, struct answer *answer, const struct new
     struct buf events;
     buf_init(&events, EVENT_BYTES);
     job->kind->write_news(job, answer, news, &events);
-    answer_delta_clear(&answer->delta);
     send_events(job, &events);
 }
 

@@ -101,6 +101,7 @@ static void fill_request(const struct job *job, struct answer *answer,
         .bad_words = p->bad_word_count > 0 ? &job->bad_words : NULL,
         .logprobs = p->logprobs,
         .top_logprobs = (uint32_t)p->top_logprobs,
+        .prompt_logprobs = job->scores_prompt,
         .prefix_seed = common->prefix_seed,
         .grammar = job->grammar,
         .grammar_after = -1,
@@ -137,10 +138,12 @@ static enum status submit_one(struct job *job, struct answer *answer,
     enum status status = max_tokens_of(job, answer->prompt_tokens, &request.max_tokens, why);
     if (status)
         return status;
-    if (request.max_tokens == 0) {
+    if (request.max_tokens == 0 && !job->scores_prompt) {
         finish_at_once(answer);
         return STATUS_OK;
     }
+    if (request.max_tokens == 0)
+        request.max_tokens = 1; /* which job_take_news drops */
     fill_request(job, answer, common, &request);
     status = job->kind->shape(job, answer, &request, why);
     if (status)

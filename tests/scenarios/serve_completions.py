@@ -152,6 +152,72 @@ class Completions(Texts):
                 joined[key] += values
         self.assertEqual(joined, lists)
 
+    def scores(self, prompt, **fields):
+        """How likely a prompt is: an echo of it with its log-probabilities, and nothing more."""
+        answer = self.answer(prompt, echo=True, logprobs=1, **{"max_tokens": 0, **fields})
+        return answer, answer["choices"][0]["logprobs"]
+
+    def test_a_prompt_is_scored(self):
+        """What was generated is as likely when it comes as a prompt; whatever is in the cache."""
+        start = self.tokens({"prompt": "hello, what is in this picture?"})["tokens"]
+        made = self.answer(start, max_tokens=60, logprobs=1, return_token_ids=True, ignore_eos=True)
+        ids, wanted = made["choices"][0]["token_ids"], made["choices"][0]["logprobs"]
+        for _ in range(2):
+            answer, found = self.scores(start + ids)
+            self.assertEqual(len(found["tokens"]), len(start) + 60)
+            self.assertIsNone(found["token_logprobs"][0])
+            self.assertIsNone(found["top_logprobs"][0])
+            self.assertEqual(found["tokens"][len(start):], wanted["tokens"])
+            for a, b in zip(found["token_logprobs"][len(start):], wanted["token_logprobs"]):
+                self.assertAlmostEqual(a, b, delta=0.02)
+            for top in found["top_logprobs"][1:]:
+                self.assertIn(len(top), (1, 2), "the likeliest, and the token")
+            choice = answer["choices"][0]
+            self.assertEqual(choice["finish_reason"], "length")
+            self.assertEqual(answer["usage"]["completion_tokens"], 0)
+            self.assertEqual(answer["usage"]["prompt_tokens"], len(start) + 60)
+        more, found = self.scores(start + ids, max_tokens=3, temperature=0)
+        self.assertEqual(len(found["tokens"]), len(start) + 63)
+        self.assertTrue(more["choices"][0]["text"].startswith(choice["text"]))
+        self.assertEqual("".join(found["tokens"]).replace("<|im_end|>", ""),
+                         more["choices"][0]["text"])
+        self.assertEqual(found["text_offset"][0], 0)
+
+    def test_scores_in_a_stream_and_of_several(self):
+        for fields in ({"max_tokens": 0}, {"max_tokens": 4}, {"max_tokens": 2, "n": 2}):
+            prompts = ["hello there", "你好", "a"]
+            whole = self.answer(prompts, echo=True, logprobs=2, **fields)
+            chunks, texts = self.stream(prompts, echo=True, logprobs=2, **fields)
+            self.assertEqual(texts, {c["index"]: c["text"] for c in whole["choices"]})
+            for choice in whole["choices"]:
+                joined = {key: [] for key in choice["logprobs"]}
+                for chunk in chunks:
+                    for part in chunk["choices"]:
+                        if part["index"] == choice["index"]:
+                            for key, values in (part["logprobs"] or {}).items():
+                                joined[key] += values
+                for key in ("tokens", "text_offset"):
+                    self.assertEqual(joined[key], choice["logprobs"][key])
+                for a, b in zip(joined["token_logprobs"], choice["logprobs"]["token_logprobs"]):
+                    self.assertAlmostEqual(a or 0, b or 0, delta=0.02)
+
+    def test_long_prompts_are_scored_while_others_run(self):
+        long = self.tokens({"prompt": "the square is red and the circle is blue. " * 120})["tokens"]
+        found, results = [], []
+        threads = [threading.Thread(target=lambda: found.append(self.scores(long)[1]))
+                   for _ in range(3)]
+        threads += [threading.Thread(target=lambda: results.append(self.text("hello", max_tokens=30)))
+                    for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(set(results)), 1)
+        self.assertEqual([len(f["tokens"]) for f in found], [len(long)] * 3)
+        for other in found[1:]:
+            for a, b in zip(found[0]["token_logprobs"][1:], other["token_logprobs"][1:]):
+                self.assertAlmostEqual(a, b, delta=0.02)
+
     def test_what_stopped_it(self):
         usual = self.answer("hello", max_tokens=8, return_token_ids=True)["choices"][0]
         text, ids = usual["text"], usual["token_ids"]
@@ -206,7 +272,6 @@ class Completions(Texts):
                 ("x", {"suffix": "y"}, "invalid_value", "suffix"),
                 ("x", {"best_of": 3}, "invalid_value", "best_of"),
                 ("x", {"logprobs": 21}, "invalid_value", "logprobs"),
-                ("x", {"logprobs": 1, "echo": True}, "invalid_value", "echo"),
                 (["x"] * 129, {}, "invalid_value", "prompt"),
                 (["x"] * 100, {"n": 2}, "invalid_value", "n"),
                 ("hello " * 10000, {}, "context_length_exceeded", "prompt"),
