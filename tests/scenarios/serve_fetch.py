@@ -454,7 +454,7 @@ class Fetching(Scenario):
 
 
 class Bounds(Scenario):
-    flags = ("--model.image.allow-private", "--model.image.timeout", "700ms",
+    flags = ("--model.image.allow-private", "--model.image.timeout", "1500ms",
              "--model.image.fetches", "6", "--model.image.fetches-per-client", "4",
              "--model.image.max-redirects", "0")
 
@@ -467,21 +467,39 @@ class Bounds(Scenario):
             reply = self.server.chat([picture(self.host.url + path)])
             error = self.check_error(reply, 400, "image_timeout")
             self.assertIn(words, error["message"])
-            self.assertIn("0.7 s", error["message"])
+            self.assertIn("1.5 s", error["message"])
             self.assertTrue(self.host.visits[-1].left.wait(20))
         with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection; no TLS
             url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
             error = self.check_error(self.server.chat([picture(url)]), 400, "image_timeout")
             self.assertIn("TLS", error["message"])
 
+    def test_clients_that_leave_at_any_time(self):
+        rng = random.Random(3)
+        pages = ["/a.png", "/silent", "/thrice", "/late.png", "/404", "/drip", "/endless", "/inner"]
+        for i in range(max(40, int(200 * SCALE))):
+            urls = [self.host.url + rng.choice(pages) + f"?{i}.{k}" for k in range(rng.randint(1, 6))]
+            if rng.random() < 0.3:
+                urls.append(f"http://localhost:{self.host.port}/a.png?{i}")
+            body = request_bytes("POST", CHAT, chat_body([*map(picture, urls)], max_tokens=2,
+                                                         stream=rng.random() < 0.5))
+            with self.server.connect() as connection:
+                connection.send(body)
+                time.sleep(rng.choice((0, 0, 0.005, 0.02, 0.12, 0.2)))
+                if rng.random() < 0.5:
+                    connection.reset()
+        wait_until(lambda: self.host.running == 0, what="the end of all fetches")
+        reply = self.server.chat([picture(self.host.url + "/a.png")], max_tokens=1)
+        self.assertEqual(reply.status, 200, reply.body)
+
     def test_no_redirect_at_all(self):
         reply = self.server.chat([picture(self.host.url + "/once")])
         self.check_error(reply, 400, "image_redirects")
 
     def test_fetches_at_once(self):
-        parts = [picture(self.host.url + f"/late.png?{i}") for i in range(9)]
+        parts = [picture(self.host.url + f"/silent?{i}") for i in range(9)]
         reply = self.server.chat(parts, max_tokens=1)
-        self.check_error(reply, 400, "image_timeout")  # each takes a second
+        self.check_error(reply, 400, "image_timeout")
         self.assertLessEqual(self.host.most_running, 4)
 
     def test_those_that_wait_have_their_own_time(self):
@@ -495,7 +513,7 @@ class Bounds(Scenario):
         self.assertEqual(reply.status, 200, reply.body)
         self.assertEqual(len(self.host.visits), 12)
         self.assertLessEqual(self.host.most_running, 4)
-        self.assertGreaterEqual(self.host.most_running, 3)
+        self.assertGreaterEqual(self.host.most_running, 2)
 
     def test_private_is_open_and_metadata_is_not(self):
         self.assertEqual(self.server.chat([picture(self.host.url + "/a.png")], max_tokens=1).status,
