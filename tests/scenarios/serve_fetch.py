@@ -354,6 +354,24 @@ class Fetching(Scenario):
             self.assertEqual(reply.status, 200, reply.body)
             self.assertEqual(self.host.paths().count(f"/a.png?once{turn}"), 1)
 
+    def test_strange_answers(self):
+        """Whatever a host sends: an answer, or an error that names the host's fault."""
+        rng = random.Random(7)
+        good = [page for page in self.host.pages.values() if isinstance(page, bytes)]
+        for i in range(max(30, int(400 * SCALE))):
+            page = bytearray(rng.choice(good))
+            for _ in range(rng.randint(1, 8)):
+                at = rng.randrange(min(len(page), 200))
+                if rng.random() < 0.5:
+                    page[at] = rng.choice(b"\0\r\n :/0123456789xA\xff")
+                else:
+                    page[at:at + rng.randrange(20)] = rng.choice(good)[:rng.randrange(200)]
+            self.host.pages["/strange"] = bytes(page)
+            reply = self.ask(f"{self.host.url}/strange?{i}", max_tokens=1)
+            self.assertIn(reply.status, (200, 400), (page, reply.body))
+            if reply.status == 400:
+                self.assertRegex(reply.code(), "image|invalid_value", page)
+
     def test_too_many(self):
         error = self.check_error(self.ask(*[f"{self.host.url}/a.png?many{i}" for i in range(1025)]),
                                  400, "invalid_value", "messages")
