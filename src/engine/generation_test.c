@@ -193,6 +193,7 @@ static void prompts_are_scored(void **state)
         for (size_t i = 0; i < ids.count; i++)
             assert_false(token_list_add(&request.prompt.tokens, ids.ids[i], NULL));
         request.logprobs = request.prompt_logprobs = true;
+        request.top_logprobs = 1; /* as answer_event reads them */
         request.on_event = on_scored;
         request.arg = &scored;
         struct sequence *sequence;
