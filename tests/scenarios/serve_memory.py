@@ -70,7 +70,7 @@ REQUESTS = {
     "a schema": chat(max_tokens=20, response_format=SCHEMA),
     "stops and biases": chat(max_tokens=8, stop=["x", "yz"], logit_bias={"5": 1}, seed=1,
                              temperature=0.5, foo=1),
-    "a long body": chat(content="a" * 100000, max_tokens=1),
+    "a long body": chat(content=" " * 70000 + "你好", max_tokens=1),
     "a completion": request_bytes("POST", "/v1/completions", {
         "model": MODEL, "prompt": "hello", "max_tokens": 6, "temperature": 0}),
     "a completion in a stream": request_bytes("POST", "/v1/completions", {
@@ -83,9 +83,10 @@ REQUESTS = {
     "a picture": picture(),
     "a picture in a stream": picture(stream=True),
 }
-for kind in ("jpg", "png", "webp", "gif"):
-    for path in sorted(IMAGES.glob("*." + kind))[:1]:
-        REQUESTS["a picture: " + kind] = chat(content=[image_part(path)], max_tokens=2)
+for file_name in ("jpeg_420_9x7.jpg", "jpeg_cmyk_adobe.jpg", "png_exif_6.png", "webp_animated.webp",
+                  "webp_lossy_alpha.webp", "gif_interlaced.gif", "bmp_8bit.bmp"):
+    REQUESTS["a picture: " + file_name.split(".")[0]] = chat(
+        content=[image_part(IMAGES / file_name)], max_tokens=2)
 
 
 class Pictures(http.server.BaseHTTPRequestHandler):
@@ -195,8 +196,12 @@ class Memory(Scenario):
         cls.memory = mmap.mmap(cls.file.fileno(), mmap.PAGESIZE)
         cls.control = Control.from_buffer(cls.memory)
         env = quiet_environment(LD_PRELOAD=LIBRARY, FAILING_MALLOC=cls.file.name)
-        if SANITIZED:
+        if SANITIZED:  # which does not see that it is the loader who keeps some memory
+            cls.suppressions = tempfile.NamedTemporaryFile("w")
+            cls.suppressions.write("leak:dl_open_worker\n")
+            cls.suppressions.flush()
             env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=1"
+            env["LSAN_OPTIONS"] = "suppressions=" + cls.suppressions.name
         cls.server = Server("--model.threads", "1", "--model.image.allow-private", env=env)
         cls.pictures = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
         threading.Thread(target=cls.pictures.serve_forever, daemon=True).start()
@@ -209,6 +214,8 @@ class Memory(Scenario):
         del cls.control
         cls.memory.close()
         cls.file.close()
+        if SANITIZED:
+            cls.suppressions.close()
 
     def ask(self, request, fail_at=0):
         with self.server.connect() as connection:
@@ -266,7 +273,8 @@ class Memory(Scenario):
                           f"{where(self.control.frames)}:\n{broken}")
         self.ask(request)
         live = self.settled_live()
-        self.assertLess(live, before + 20, f"{name}: {live - before} of {n} leaked")
+        if not SANITIZED:  # which brings a strdup of its own, and looks for leaks at the end
+            self.assertLess(live, before + 20, f"{name}: {live - before} of {n} leaked")
         return usual.status, n - 1, aborted, live - before
 
 
