@@ -39,7 +39,8 @@ struct command {
     int (*run)(struct cli *cli, int argc, char **argv);
 };
 
-extern const struct command command_serve, command_chat, command_model, command_bench, command_env;
+extern const struct command command_serve, command_chat, command_config, command_model,
+    command_bench, command_env;
 
 /* Prints "qvl: message" and the hint to stderr in the language of the command line. */
 void cli_report(const struct cli *cli, const struct reason *why);

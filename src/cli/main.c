@@ -4,8 +4,8 @@
 
 #include <locale.h>
 
-static const struct command *const commands[] = {&command_serve, &command_chat, &command_model,
-                                                 &command_bench, &command_env};
+static const struct command *const commands[] = {&command_serve, &command_chat,  &command_config,
+                                                 &command_model, &command_bench, &command_env};
 
 static void print_help(const struct cli *cli, FILE *out)
 {

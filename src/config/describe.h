@@ -9,5 +9,9 @@
 /* One entry per flag: name, default, meaning, wrapped at 80 columns. */
 void settings_help_print(const struct setting_table *table, FILE *out, enum lang lang);
 
+/* A configuration file that sets nothing: every setting as a comment, with its default and meaning:
+ * etc/qvl.yaml. */
+void settings_example_write(const struct setting_table *table, struct buf *out, enum lang lang);
+
 /* The reference in Markdown: docs/settings.md, docs/settings.zh.md. */
 void settings_reference_write(const struct setting_table *table, struct buf *out, enum lang lang);

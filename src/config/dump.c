@@ -1,4 +1,5 @@
 /* The effective settings as YAML, for `qvl config show`. */
+#include "base/json_text.h"
 #include "base/utf8.h"
 #include "config/snapshot.h"
 #include "config/value.h"
@@ -66,4 +67,34 @@ void snapshot_write(const struct snapshot *snapshot, enum lang lang, struct buf 
                       utf8_columns(out->data + start, out->len - start), out);
         before = row->path;
     }
+}
+
+static void write_json_row(const struct snapshot *snapshot, size_t index, struct buf *out)
+{
+    static const char *const kinds[] = {"default", "file", "environment", "flag"};
+    const struct setting *row = &snapshot->table->rows[index];
+    const struct origin *origin = &snapshot->origins[index];
+    struct buf value;
+    char place[256];
+    buf_init(&value, 1 << 20);
+    value_write(row, (const char *)snapshot->values + row->offset, &value);
+    origin_place(origin, place);
+    buf_printf(out, "%s\"%s\":{\"value\":", index ? "," : "", row->path);
+    if (value.len > 0)
+        json_text_string(out, buf_str(&value));
+    else
+        buf_puts(out, "null");
+    buf_printf(out, ",\"origin\":\"%s\",\"place\":", kinds[origin->kind]);
+    json_text_string(out, str_from(place));
+    buf_putc(out, '}');
+    out->failed |= value.failed;
+    buf_release(&value);
+}
+
+void snapshot_write_json(const struct snapshot *snapshot, struct buf *out)
+{
+    buf_putc(out, '{');
+    for (size_t i = 0; i < snapshot->table->count; i++)
+        write_json_row(snapshot, i, out);
+    buf_puts(out, "}\n");
 }

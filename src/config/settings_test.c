@@ -239,7 +239,7 @@ static const struct {
     {NULL, NULL, "--model.image.allow-addresses 10.0.0.0/8,localhost",
      "--model.image.allow-addresses", "model.image.allow_addresses: \"localhost\" is neither"},
     {NULL, "QVL_ACCESS_TRUSTED_PROXIES=10.0.0.0/99", "", "QVL_ACCESS_TRUSTED_PROXIES", "neither"},
-    {"server: {max_bdy: 1}", NULL, "", ":1", "server.max_bdy"},
+    {"server: {max_bdy: 1}", NULL, "", ":1:10", "server.max_bdy"},
 };
 
 static void checks_settings_together(void **state)
@@ -399,32 +399,72 @@ static void help_names_every_flag(void **state)
     }
 }
 
-/* QVL_UPDATE_DOCS=1 writes docs/settings.md and docs/settings.zh.md anew. */
+/* A file that the program writes from the table. */
+struct written {
+    const char *name;
+    enum lang lang;
+    void (*write)(const struct setting_table *table, struct buf *out, enum lang lang);
+};
+
+static void check_written(const struct written *file, const char *root)
+{
+    char path[4096];
+    struct buf now, there;
+    buf_init(&now, 1 << 20);
+    buf_init(&there, 1 << 20);
+    assert_true(path_join(path, sizeof path, root, file->name));
+    file->write(&settings_table, &now, file->lang);
+    if (getenv("QVL_UPDATE_DOCS")) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(fwrite(now.data, 1, now.len, f), now.len);
+        fclose(f);
+    }
+    assert_int_equal(file_read(path, &there, NULL), STATUS_OK);
+    if (!str_eq(buf_str(&now), buf_str(&there)))
+        fail_msg("%s is not what the table says; QVL_UPDATE_DOCS=1 writes it anew", path);
+    buf_release(&now);
+    buf_release(&there);
+}
+
 static void the_reference_is_up_to_date(void **state)
 {
     (void)state;
-    static const char *const names[] = {"docs/settings.md", "docs/settings.zh.md"};
+    static const struct written files[] = {
+        {"docs/settings.md", LANG_EN, settings_reference_write},
+        {"docs/settings.zh.md", LANG_ZH, settings_reference_write},
+        {"etc/qvl.yaml", LANG_EN, settings_example_write},
+        {"etc/qvl.zh.yaml", LANG_ZH, settings_example_write},
+    };
     const char *root = getenv("QVL_SOURCE_ROOT");
     assert_non_null(root);
-    for (int lang = 0; lang < LANG_COUNT; lang++) {
-        char path[4096];
-        struct buf now, there;
-        buf_init(&now, 1 << 20);
-        buf_init(&there, 1 << 20);
-        assert_true(path_join(path, sizeof path, root, names[lang]));
-        settings_reference_write(&settings_table, &now, (enum lang)lang);
-        if (getenv("QVL_UPDATE_DOCS")) {
-            FILE *f = fopen(path, "w");
-            assert_non_null(f);
-            assert_int_equal(fwrite(now.data, 1, now.len, f), now.len);
-            fclose(f);
-        }
-        assert_int_equal(file_read(path, &there, NULL), STATUS_OK);
-        if (!str_eq(buf_str(&now), buf_str(&there)))
-            fail_msg("%s is not what the table says; QVL_UPDATE_DOCS=1 writes it anew", path);
-        buf_release(&now);
-        buf_release(&there);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        check_written(&files[i], root);
+}
+
+/* Every line of the example that sets a default, uncommented, loads and changes nothing. */
+static void the_example_holds_the_defaults(void **state)
+{
+    (void)state;
+    struct buf example, text;
+    buf_init(&example, 1 << 20);
+    buf_init(&text, 1 << 20);
+    settings_example_write(&settings_table, &example, LANG_EN);
+    struct settings *empty = load_well(example.data, NULL, "");
+    for (size_t i = 0; i < example.len; i++) {
+        if (strncmp(example.data + i, "#: ", 3) == 0)
+            i += 2;
+        else
+            buf_putc(&text, example.data[i]);
     }
+    struct settings *full = load_well(text.data, NULL, "");
+    assert_int_equal(snapshot_next_change(empty->snapshot, full->snapshot, 0),
+                     settings_table.count);
+    assert_int_equal(snapshot_origin(full->snapshot, "server.max_body")->kind, ORIGIN_FILE);
+    settings_release(empty);
+    settings_release(full);
+    buf_release(&example);
+    buf_release(&text);
 }
 
 static int make_file(void **state)
@@ -451,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_model_is_named_by_its_folder),
         cmocka_unit_test(checks_settings_together),
         cmocka_unit_test(serving_anybody_must_be_said),
+        cmocka_unit_test(the_example_holds_the_defaults),
         cmocka_unit_test(warns_about_unknown_variables),
         cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(the_dump_loads_back),

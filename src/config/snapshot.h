@@ -58,6 +58,10 @@ void origin_place(const struct origin *origin, char out[256]);
 /* The effective values as YAML that loads back, each with its origin as a comment. */
 void snapshot_write(const struct snapshot *snapshot, enum lang lang, struct buf *out);
 
+/* The same as JSON: {"path": {"value": …, "origin": "file", "place": "qvl.yaml:3"}, …}; values as
+ * YAML text, secrets as "***". */
+void snapshot_write_json(const struct snapshot *snapshot, struct buf *out);
+
 /* Formats as in reason_set. Out of memory drops the warning. */
 void snapshot_warn(struct snapshot *snapshot, const char *en, const char *zh, ...)
     __attribute__((format(printf, 2, 4), format(printf, 3, 4)));

@@ -4,10 +4,15 @@
 
 #include <stdio.h>
 
+/* Both count from 1; columns in characters. */
+struct place {
+    int line, column;
+};
+
 /* A key that was seen, for "given twice" and for required settings. */
 struct seen {
     struct str path;
-    int line;
+    struct place place;
     struct seen *next;
 };
 
@@ -31,15 +36,22 @@ struct target {
     struct seen *seen;
 };
 
-static int line_of(const struct reader *r)
+/* Of the current event. */
+static struct place place_of(const struct reader *r)
 {
-    return (int)r->event.start_mark.line + 1;
+    const yaml_mark_t *mark = &r->event.start_mark;
+    return (struct place){(int)mark->line + 1, (int)mark->column + 1};
 }
 
-static enum status at_line(struct reader *r, int line)
+static enum status at_place(struct reader *r, struct place place)
 {
-    reason_subject(r->why, "%s:%d", r->file, line);
+    reason_subject(r->why, "%s:%d:%d", r->file, place.line, place.column);
     return STATUS_INVALID;
+}
+
+static enum status at_event(struct reader *r)
+{
+    return at_place(r, place_of(r));
 }
 
 static enum status no_memory(struct reader *r)
@@ -51,7 +63,7 @@ static enum status refuse_feature(struct reader *r, const char *en, const char *
 {
     reason_set(r->why, "config_syntax", "YAML %s%.0s are not used here: write the value out.",
                "此处不使用 YAML 的%.0s%s：请直接写出值。", en, zh);
-    return at_line(r, line_of(r));
+    return at_event(r);
 }
 
 static enum status refuse_features(struct reader *r)
@@ -116,7 +128,7 @@ static enum status wrong_shape(struct reader *r, const struct setting *row, cons
                list      ? "列表"
                : mapping ? "映射"
                          : "文本");
-    return at_line(r, line_of(r));
+    return at_event(r);
 }
 
 static enum status expanded(struct reader *r, const char *name, struct str *out)
@@ -124,7 +136,7 @@ static enum status expanded(struct reader *r, const char *name, struct str *out)
     const enum status status =
         yaml_expand(name, scalar_text(r), r->environment, &r->snapshot->arena, out, r->why);
     if (status)
-        (void)at_line(r, line_of(r));
+        (void)at_event(r);
     return status;
 }
 
@@ -135,7 +147,7 @@ static void warn_about_secret(struct reader *r, const char *name, struct str tex
                       "%s:%d: %s stands in the file itself; file:PATH or ${NAME} "
                       "keeps it out of copies of the file.",
                       "%s:%d：%s 直接写在文件中；用 file:PATH 或 ${NAME} 可避免随文件泄露。",
-                      r->file, line_of(r), name);
+                      r->file, place_of(r).line, name);
 }
 
 static enum status read_scalar(struct reader *r, const struct setting *row, const char *name,
@@ -154,7 +166,7 @@ static enum status read_scalar(struct reader *r, const struct setting *row, cons
         status = value_parse(row, name, text, &r->values, field, r->why);
     }
     if (status)
-        (void)at_line(r, line_of(r));
+        (void)at_event(r);
     return status;
 }
 
@@ -178,14 +190,14 @@ static enum status read_list(struct reader *r, const struct setting *row, const 
         if (r->event.type != YAML_SCALAR_EVENT || is_absent(r)) {
             reason_set(r->why, "config_invalid_value", "%s must be one text.", "%s 应为一个文本。",
                        item);
-            return at_line(r, line_of(r));
+            return at_event(r);
         }
         struct str text;
         status = expanded(r, item, &text);
         if (!status) {
             status = value_add_item(row, item, text, &r->values, field, r->why);
             if (status)
-                (void)at_line(r, line_of(r));
+                (void)at_event(r);
         }
     }
     return status;
@@ -193,7 +205,7 @@ static enum status read_list(struct reader *r, const struct setting *row, const 
 
 static enum status read_mapping(struct reader *r, struct target *target, struct str section);
 
-static enum status check_required(struct reader *r, const struct target *target, int line)
+static enum status check_required(struct reader *r, const struct target *target, struct place place)
 {
     for (size_t i = 0; i < target->table->count; i++) {
         const struct setting *row = &target->table->rows[i];
@@ -203,7 +215,7 @@ static enum status check_required(struct reader *r, const struct target *target,
         if (row->required && !seen) {
             reason_set(r->why, "config_invalid_value", "%s%s is missing.", "缺少 %s%s。",
                        target->prefix, row->path);
-            return at_line(r, line);
+            return at_place(r, place);
         }
     }
     return STATUS_OK;
@@ -216,9 +228,9 @@ static enum status read_record(struct reader *r, const struct setting *row, cons
     if (r->event.type != YAML_MAPPING_START_EVENT || list->count >= LIST_ITEMS_MAX) {
         reason_set(r->why, "config_invalid_value", "%s must be a mapping; at most %d of them.",
                    "%s 应为映射，最多 %d 个。", name, LIST_ITEMS_MAX);
-        return at_line(r, line_of(r));
+        return at_event(r);
     }
-    const int line = line_of(r);
+    const struct place place = place_of(r);
     struct target target = {
         .table = row->table,
         .values = value_list_grow(arena, &list->items, &list->count, row->table->size),
@@ -229,7 +241,7 @@ static enum status read_record(struct reader *r, const struct setting *row, cons
     enum status status = value_set_defaults(row->table, &r->values, target.values, r->why);
     if (!status)
         status = read_mapping(r, &target, STR(""));
-    return status ? status : check_required(r, &target, line);
+    return status ? status : check_required(r, &target, place);
 }
 
 static enum status read_records(struct reader *r, const struct setting *row, const char *name,
@@ -250,7 +262,7 @@ static enum status read_records(struct reader *r, const struct setting *row, con
 static enum status read_value(struct reader *r, const struct target *target,
                               const struct setting *row)
 {
-    const int line = line_of(r);
+    const struct place place = place_of(r);
     void *field = target->values + row->offset;
     const char *name = arena_printf(&r->snapshot->arena, "%s%s", target->prefix, row->path);
     if (!name)
@@ -267,12 +279,13 @@ static enum status read_value(struct reader *r, const struct target *target,
     else
         status = wrong_shape(r, row, name);
     if (!status && target->origins)
-        target->origins[row - target->table->rows] = (struct origin){ORIGIN_FILE, r->file, line};
+        target->origins[row - target->table->rows] =
+            (struct origin){ORIGIN_FILE, r->file, place.line};
     return status;
 }
 
 static enum status unknown_setting(struct reader *r, const struct target *target, struct str path,
-                                   int line)
+                                   struct place place)
 {
     const char *nearest = setting_nearest(target->table, path);
     const int shown = (int)(path.len < 100 ? path.len : 100);
@@ -280,23 +293,24 @@ static enum status unknown_setting(struct reader *r, const struct target *target
                "没有设置项 %s%.*s。", target->prefix, shown, path.ptr);
     if (nearest)
         reason_hint(r->why, "Did you mean %s%s?", "是否想写 %s%s？", target->prefix, nearest);
-    return at_line(r, line);
+    return at_place(r, place);
 }
 
-static enum status remember(struct reader *r, struct target *target, struct str path, int line)
+static enum status remember(struct reader *r, struct target *target, struct str path,
+                            struct place place)
 {
     for (const struct seen *seen = target->seen; seen; seen = seen->next) {
         if (str_eq(seen->path, path)) {
             reason_set(r->why, "config_invalid_value", "%s%.*s is given twice; first in line %d.",
                        "%s%.*s 重复出现，首次在第 %d 行。", target->prefix, STR_ARG(path),
-                       seen->line);
-            return at_line(r, line);
+                       seen->place.line);
+            return at_place(r, place);
         }
     }
     struct seen *seen = arena_alloc(&r->snapshot->arena, sizeof *seen);
     if (!seen)
         return no_memory(r);
-    *seen = (struct seen){path, line, target->seen};
+    *seen = (struct seen){path, place, target->seen};
     target->seen = seen;
     return STATUS_OK;
 }
@@ -310,17 +324,17 @@ static enum status read_section(struct reader *r, struct target *target, struct 
     reason_set(r->why, "config_invalid_value",
                "%s%.*s is a section: its settings stand below it, indented.",
                "%s%.*s 是一个分节：其设置项应缩进写在下方。", target->prefix, STR_ARG(path));
-    return at_line(r, line_of(r));
+    return at_event(r);
 }
 
 /* The current event is the key. */
 static enum status read_entry(struct reader *r, struct target *target, struct str section)
 {
-    const int line = line_of(r);
+    const struct place place = place_of(r);
     if (r->event.type != YAML_SCALAR_EVENT) {
         reason_set(r->why, "config_syntax", "The name of a setting must be a plain text.",
                    "设置项的名称应为普通文本。");
-        return at_line(r, line);
+        return at_place(r, place);
     }
     const struct str key = scalar_text(r);
     const struct str joined = {arena_printf(&r->snapshot->arena, "%.*s%s%.*s", STR_ARG(section),
@@ -331,8 +345,8 @@ static enum status read_entry(struct reader *r, struct target *target, struct st
     const struct str path = str_from(joined.ptr);
     const struct setting *row = setting_find(target->table, path);
     if (path.len != joined.len || (!row && !setting_is_section(target->table, path)))
-        return unknown_setting(r, target, path, line);
-    enum status status = remember(r, target, path, line);
+        return unknown_setting(r, target, path, place);
+    enum status status = remember(r, target, path, place);
     if (!status)
         status = next(r);
     if (status)
@@ -363,7 +377,7 @@ static enum status expect_end(struct reader *r)
         return status;
     reason_set(r->why, "config_syntax", "The file holds more than one YAML document.",
                "文件包含多个 YAML 文档。");
-    return at_line(r, line_of(r));
+    return at_event(r);
 }
 
 static enum status read_stream(struct reader *r)
@@ -383,7 +397,7 @@ static enum status read_stream(struct reader *r)
     } else if (!is_absent(r)) {
         reason_set(r->why, "config_syntax", "The file must be a mapping, such as \"server:\".",
                    "文件应为映射，例如以 “server:” 开头。");
-        status = at_line(r, line_of(r));
+        status = at_event(r);
     }
     return status ? status : expect_end(r);
 }

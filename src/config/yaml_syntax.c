@@ -48,13 +48,15 @@ static const struct {
     {"invalid Unicode character", {"bytes that are not UTF-8", "含有非 UTF-8 的字节"}},
 };
 
-/* 1 + the line ends before `offset`. */
-static int line_at(struct str text, size_t offset)
+/* Where an offset is: line and column, both from 0. */
+static void find_offset(struct str text, size_t offset, size_t *line, size_t *column)
 {
-    int line = 1;
-    for (size_t i = 0; i < offset && i < text.len; i++)
-        line += text.ptr[i] == '\n';
-    return line;
+    *line = *column = 0;
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        const bool end = text.ptr[i] == '\n';
+        *line += end;
+        *column = end ? 0 : *column + 1;
+    }
 }
 
 static const char *translate(const char *problem, enum lang lang)
@@ -81,13 +83,14 @@ enum status yaml_syntax_reason(const yaml_parser_t *parser, const char *file, st
     if (parser->error == YAML_MEMORY_ERROR)
         return reason_no_memory(why, text.len);
     const bool reader = parser->error == YAML_READER_ERROR;
-    const int line =
-        reader ? line_at(text, parser->problem_offset) : (int)parser->problem_mark.line + 1;
+    size_t line = parser->problem_mark.line, column = parser->problem_mark.column;
+    if (reader)
+        find_offset(text, parser->problem_offset, &line, &column);
     const char *problem = parser->problem ? parser->problem : "unknown";
     if (!reader && line_starts_with_tab(text, parser->problem_mark.index))
         problem = "found a tab character that violates indentation";
     reason_set(why, "config_syntax", "The YAML is not well formed: %s%.0s.",
                "YAML 格式有误：%.0s%s。", translate(problem, LANG_EN), translate(problem, LANG_ZH));
-    reason_subject(why, "%s:%d", file, line);
+    reason_subject(why, "%s:%zu:%zu", file, line + 1, column + 1);
     return STATUS_INVALID;
 }
