@@ -186,8 +186,9 @@ class Answer:
         return value
 
 
-@unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
-class Memory(Scenario):
+class Failing(Scenario):
+    """The server with the library in front, and the loop over its allocations."""
+
     @classmethod
     def setUpClass(cls):
         cls.file = tempfile.NamedTemporaryFile()
@@ -202,7 +203,8 @@ class Memory(Scenario):
             cls.suppressions.flush()
             env["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=1"
             env["LSAN_OPTIONS"] = "suppressions=" + cls.suppressions.name
-        cls.server = Server("--model.threads", "1", "--model.image.allow-private", env=env)
+        cls.server = Server("--model.threads", "1", "--model.image.allow-private",
+                            *cls.flags, env=env)
         cls.pictures = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
         threading.Thread(target=cls.pictures.serve_forever, daemon=True).start()
 
@@ -218,11 +220,13 @@ class Memory(Scenario):
             cls.suppressions.close()
 
     def ask(self, request, fail_at=0):
+        """`request`: bytes, or a function that makes them anew."""
+        data = request() if callable(request) else request
         with self.server.connect() as connection:
             self.control.failed = self.control.count = 0
             self.control.fail_at = fail_at
             try:
-                connection.send(request)
+                connection.send(data)
                 return Answer(connection)
             finally:
                 if fail_at and not self.control.failed:
@@ -278,6 +282,15 @@ class Memory(Scenario):
         return usual.status, n - 1, aborted, live - before
 
 
+    def report(self, name, request):
+        status, tried, aborted, more = self.sweep(name, request)
+        print(f"{name}: {status}, {tried} allocations failed, {aborted} streams were cut, "
+              f"{more:+d} are kept", flush=True)
+        self.assertGreater(tried, 1)
+
+
+@unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
+class Memory(Failing):
     def test_a_picture_from_the_web(self):
         url = f"http://127.0.0.1:{self.pictures.server_port}/from"
         self.report("a picture from the web", chat(max_tokens=2, content=[
@@ -295,11 +308,26 @@ class Memory(Scenario):
         self.report("a video", chat(max_tokens=2, content=[
             {"type": "video_url", "video_url": {"url": url}}]))
 
-    def report(self, name, request):
-        status, tried, aborted, more = self.sweep(name, request)
-        print(f"{name}: {status}, {tried} allocations failed, {aborted} streams were cut, "
-              f"{more:+d} are kept", flush=True)
-        self.assertGreater(tried, 1)
+
+@unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
+class Fresh(Failing):
+    """Nothing is found in a cache: pictures are encoded, and prompts computed."""
+
+    flags = ("--model.image.cache", "0")
+
+    def anew(self, **fields):
+        salts = iter(range(1 << 30))
+        return lambda: chat(cache_salt=str(next(salts)), max_tokens=4, **fields)
+
+    def test_a_chat(self):
+        self.report("a fresh chat", self.anew(content="describe " * 300))
+
+    def test_pictures(self):
+        self.report("fresh pictures", self.anew(content=sample(0)["content"] * 2, stream=True))
+
+    def test_frames(self):
+        self.report("fresh frames", self.anew(content=[{"type": "video", "fps": 2, "video": [
+            data_url(DEMO / "samples" / "0000.png")] * 4}]))
 
 
 def add(name, request):
