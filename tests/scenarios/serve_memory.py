@@ -76,6 +76,14 @@ REQUESTS = {
     "a completion in a stream": request_bytes("POST", "/v1/completions", {
         "model": MODEL, "prompt": ["hello", "你好"], "max_tokens": 6, "temperature": 0,
         "stream": True}),
+    "a scored prompt": request_bytes("POST", "/v1/completions", {
+        "model": MODEL, "prompt": ["hello you", "b"], "max_tokens": 0, "echo": True, "logprobs": 2}),
+    "a scored prompt in a stream": request_bytes("POST", "/v1/completions", {
+        "model": MODEL, "prompt": "hello you", "max_tokens": 3, "echo": True, "logprobs": 2, "n": 2,
+        "stream": True, "return_token_ids": True, "temperature": 0}),
+    "bad words": chat(max_tokens=3, bad_words=["a b", "c"], stop_token_ids=[1], foo=1),
+    "tokens as they are spelled": request_bytes("POST", "/tokenize", {
+        "prompt": "<|im_start|>hi", "return_token_strs": True}),
     "text of tokens": request_bytes("POST", "/detokenize", {"model": MODEL, "tokens": [5, 6, 7]}),
     "frames": chat(content=[{"type": "video", "fps": 2, "video": [
         data_url(DEMO / "samples" / "0000.png")] * 4}], max_tokens=2),
