@@ -20,14 +20,6 @@ static enum status check_listeners(const struct settings *settings, struct reaso
     return at(settings, "server.listen", why);
 }
 
-static const struct listener *first_open_listener(const struct listener_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (!listener_is_local(&list->items[i]))
-            return &list->items[i];
-    return NULL;
-}
-
 static enum status check_tls(const struct settings *settings, struct reason *why)
 {
     const char *certificate = settings->server.tls.certificate, *key = settings->server.tls.key;
@@ -76,7 +68,7 @@ static enum status check_keys(const struct settings *settings, struct reason *wh
                     "请只监听 127.0.0.1，并由前面的代理检查密钥。");
         return at(settings, "access.require_key", why);
     }
-    const struct listener *open = first_open_listener(&settings->server.listen);
+    const struct listener *open = listeners_first_open(&settings->server.listen);
     return require == TRISTATE_NO || !open ? STATUS_OK : refuse_open(settings, open->text, why);
 }
 

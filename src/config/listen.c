@@ -176,3 +176,18 @@ bool listener_is_local(const struct listener *listener)
         return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
     return str_ieq(str_from(listener->host), STR("localhost"));
 }
+
+const struct listener *listeners_first_open(const struct listener_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!listener_is_local(&list->items[i]))
+            return &list->items[i];
+    return NULL;
+}
+
+bool listener_is_secure(const struct listener *listener, bool has_certificate)
+{
+    if (listener->kind == LISTENER_UNIX || listener->scheme == LISTENER_HTTP)
+        return false;
+    return listener->scheme == LISTENER_HTTPS || has_certificate;
+}

@@ -42,3 +42,9 @@ MUST_CHECK enum status listener_set_port(struct listener *listener, struct str p
 
 /* Whether only programs of this machine can connect: a UNIX socket, 127.0.0.0/8, ::1, localhost. */
 bool listener_is_local(const struct listener *listener);
+
+/* The first that others can reach; NULL if there is none. */
+const struct listener *listeners_first_open(const struct listener_list *list);
+
+/* Whether it speaks TLS. */
+bool listener_is_secure(const struct listener *listener, bool has_certificate);

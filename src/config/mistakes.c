@@ -117,18 +117,3 @@ const char *finding_level_name(enum finding_level level, enum lang lang)
     };
     return names[level][lang];
 }
-
-const struct listener *mistakes_open_listener(const struct listener_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (!listener_is_local(&list->items[i]))
-            return &list->items[i];
-    return NULL;
-}
-
-bool mistakes_is_secure(const struct settings *settings, const struct listener *listener)
-{
-    if (listener->kind == LISTENER_UNIX || listener->scheme == LISTENER_HTTP)
-        return false;
-    return listener->scheme == LISTENER_HTTPS || settings->server.tls.certificate[0];
-}

@@ -52,12 +52,6 @@ void mistake_found(struct inspection *in, const char *en, const char *zh, ...)
 void mistake_fix(struct inspection *in, const char *en, const char *zh, ...)
     __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
 
-/* The first listener that others can reach; NULL if there is none. */
-const struct listener *mistakes_open_listener(const struct listener_list *list);
-
-/* Whether a listener speaks TLS. */
-bool mistakes_is_secure(const struct settings *settings, const struct listener *listener);
-
 /* The rows, by what they are about. Each ends with a row without a code. */
 extern const struct mistake mistakes_listen[], mistakes_tls[], mistakes_proxies[], mistakes_fetch[],
     mistakes_files[], mistakes_sizes[];

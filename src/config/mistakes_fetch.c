@@ -8,7 +8,7 @@
 
 static void look_for_private_fetches(struct inspection *in)
 {
-    const struct listener *open = mistakes_open_listener(&in->settings->server.listen);
+    const struct listener *open = listeners_first_open(&in->settings->server.listen);
     if (!in->settings->model.image.allow_private || !in->settings->model.image.fetch || !open)
         return;
     mistake_found(in,

@@ -7,7 +7,7 @@
 
 static const struct listener *open_listener(const struct inspection *in)
 {
-    return mistakes_open_listener(&in->settings->server.listen);
+    return listeners_first_open(&in->settings->server.listen);
 }
 
 static void look_for_open_door(struct inspection *in)
@@ -21,12 +21,17 @@ static void look_for_open_door(struct inspection *in)
                 "请只监听 127.0.0.1，并由前面的代理检查密钥。");
 }
 
+static bool is_secure(const struct inspection *in, const struct listener *listener)
+{
+    return listener_is_secure(listener, in->settings->server.tls.certificate[0]);
+}
+
 static void look_for_open_plain(struct inspection *in)
 {
     const struct listener_list *list = &in->settings->server.listen;
     for (size_t i = 0; i < list->count; i++) {
         const struct listener *listener = &list->items[i];
-        if (listener_is_local(listener) || mistakes_is_secure(in->settings, listener))
+        if (listener_is_local(listener) || is_secure(in, listener))
             continue;
         mistake_found(
             in,
@@ -139,7 +144,7 @@ static void look_for_open_metrics(struct inspection *in)
 
 static void look_for_public_metrics(struct inspection *in)
 {
-    const struct listener *open = mistakes_open_listener(&in->settings->metrics.listen);
+    const struct listener *open = listeners_first_open(&in->settings->metrics.listen);
     if (!open)
         return;
     mistake_found(in, "The metrics are at %s, which others can reach.",

@@ -5,7 +5,7 @@
 
 static bool is_open(const struct inspection *in)
 {
-    return mistakes_open_listener(&in->settings->server.listen) != NULL;
+    return listeners_first_open(&in->settings->server.listen) != NULL;
 }
 
 static void look_for_slow_bodies(struct inspection *in)

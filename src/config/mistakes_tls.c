@@ -203,13 +203,18 @@ static void look_for_lone_options(struct inspection *in)
                 "请设置 server.tls.certificate 和 server.tls.key。");
 }
 
+static bool is_secure(const struct inspection *in, const struct listener *listener)
+{
+    return listener_is_secure(listener, in->settings->server.tls.certificate[0]);
+}
+
 static void look_for_unused(struct inspection *in)
 {
     const struct listener_list *list = &in->settings->server.listen;
     if (!in->settings->server.tls.certificate[0])
         return;
     for (size_t i = 0; i < list->count; i++)
-        if (mistakes_is_secure(in->settings, &list->items[i]))
+        if (is_secure(in, &list->items[i]))
             return;
     mistake_found(in, "There is a certificate, but no listener speaks TLS.",
                   "设置了证书，但没有监听使用 TLS。");
@@ -232,7 +237,7 @@ static void look_for_other_names(struct inspection *in)
         const struct listener *listener = &list->items[i];
         struct tls_pair pair;
         bool named = false, any = false;
-        if (!mistakes_is_secure(in->settings, listener) || strpbrk(listener->host, "0123456789:"))
+        if (!is_secure(in, listener) || strpbrk(listener->host, "0123456789:"))
             continue;
         for (size_t k = 0; pair_at(in, k, &pair); k++) {
             X509 *certificate = read_certificate(pair.certificate);

@@ -33,10 +33,3 @@ void certificates_warn(const struct tls *tls, const struct log *log)
     if (tls && tls_find_invalid(tls, clock_wall_ms(&clock_system) / 1000, &why))
         log_warning(log, "%s Clients will refuse it.", why.message[LANG_EN]);
 }
-
-bool certificates_secure(const struct settings *settings, const struct listener *listener)
-{
-    if (listener->kind == LISTENER_UNIX || listener->scheme == LISTENER_HTTP)
-        return false;
-    return listener->scheme == LISTENER_HTTPS || settings->server.tls.certificate[0];
-}

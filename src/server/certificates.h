@@ -10,6 +10,3 @@ MUST_CHECK enum status certificates_load(const struct settings *settings, struct
 
 /* Logs a warning for a certificate that has expired, or is not valid yet. */
 void certificates_warn(const struct tls *tls, const struct log *log);
-
-/* Whether a listener speaks TLS. */
-bool certificates_secure(const struct settings *settings, const struct listener *listener);

@@ -197,10 +197,11 @@ static void on_loaded(struct service *service, enum status status, const struct 
 static enum status listen_at(const struct service *service, struct http_server *server,
                              const struct listener_list *list, struct reason *why)
 {
+    const bool certificate = service->settings->server.tls.certificate[0];
     enum status status = STATUS_OK;
     for (size_t i = 0; i < list->count && status == STATUS_OK; i++)
         status = http_server_listen(server, list->items[i].address,
-                                    certificates_secure(service->settings, &list->items[i]), why);
+                                    listener_is_secure(&list->items[i], certificate), why);
     return status;
 }
 
