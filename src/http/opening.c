@@ -64,7 +64,7 @@ static void on_tls_bytes(struct connection *c, struct str bytes)
         else if (event == TLS_FAILED)
             tls_broke(c, &why);
     }
-    if (c->wire.len > 0 && c->state != CONNECTION_CLOSED)
+    if ((c->wire.len > 0 || c->wire.failed) && c->state != CONNECTION_CLOSED)
         connection_mark_dirty(c);
 }
 

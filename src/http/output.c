@@ -249,6 +249,21 @@ static void send_ready(struct connection *c, struct buf *ready)
     }
 }
 
+/* All of it, or nothing: without a place to keep the rest. */
+static bool send_at_once(struct connection *c, struct str bytes)
+{
+    if (c->tls) {
+        if (!tls_session_write(c->tls, bytes))
+            return false;
+        tls_session_drain(c->tls, &c->wire);
+        bytes = buf_str(&c->wire);
+    }
+    const uv_buf_t piece = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
+    const bool sent = !c->wire.failed && uv_try_write(&c->uv.stream, &piece, 1) == (int)bytes.len;
+    buf_release(&c->wire);
+    return sent;
+}
+
 /* What is left to say fits on the stack. After the first byte only the end can tell the client. */
 static void answer_without_memory(struct connection *c)
 {
@@ -261,10 +276,9 @@ static void answer_without_memory(struct connection *c)
     }
     char text[NO_MEMORY_BYTES];
     const size_t len = handler->no_memory(handler->arg, &c->exchange, text, sizeof text);
-    const uv_buf_t piece = uv_buf_init(text, (unsigned)len);
     buf_release(&c->out);
     c->keep_alive = c->endless = false;
-    if (uv_try_write(&c->uv.stream, &piece, 1) == (int)len)
+    if (send_at_once(c, (struct str){text, len}))
         connection_cut(c, &why);
     else
         connection_close(c, &why);

@@ -11,6 +11,7 @@ import json
 import mmap
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -128,6 +129,10 @@ class Broken(Exception):
     """What came is no whole answer."""
 
 
+class Silence(Broken):
+    """Nothing came."""
+
+
 class Answer:
     """What came back, brought to a form that is equal for equal answers."""
 
@@ -135,8 +140,8 @@ class Answer:
         self.status, self.aborted, self.code = 0, False, None
         try:
             self.status, headers = connection.read_head()[1:]
-        except (Closed, ConnectionError) as error:
-            raise Broken(f"no answer: {error}") from error
+        except (Closed, OSError) as error:
+            raise Silence(f"no answer: {error}") from error
         self.headers = dict(headers)
         if self.headers.get("transfer-encoding") == "chunked":
             self.body = self._stream(connection)
@@ -161,7 +166,7 @@ class Answer:
         body = b""
         try:
             body = b"".join(iter(connection.read_chunk, b""))
-        except (Closed, ConnectionError):
+        except (Closed, OSError):
             self.aborted = True
             return None
         texts, events = {}, body.decode("utf-8").split("\n\n")
@@ -197,6 +202,8 @@ class Answer:
 class Failing(Scenario):
     """The server with the library in front, and the loop over its allocations."""
 
+    may_be_silent = False
+
     @classmethod
     def setUpClass(cls):
         cls.file = tempfile.NamedTemporaryFile()
@@ -227,6 +234,9 @@ class Failing(Scenario):
         if SANITIZED:
             cls.suppressions.close()
 
+    def encrypt(self, connection):
+        """Before the request."""
+
     def ask(self, request, fail_at=0):
         """`request`: bytes, or a function that makes them anew."""
         data = request() if callable(request) else request
@@ -234,8 +244,11 @@ class Failing(Scenario):
             self.control.failed = self.control.count = 0
             self.control.fail_at = fail_at
             try:
+                self.encrypt(connection)
                 connection.send(data)
                 return Answer(connection)
+            except OSError as error:
+                raise Silence(f"the connection ended: {error}") from error
             finally:
                 if fail_at and not self.control.failed:
                     time.sleep(0.01)  # what comes after the answer: the log
@@ -270,11 +283,16 @@ class Failing(Scenario):
         while True:
             n += 1 if n < 50 else step
             try:
-                answer = self.ask(request, n)
-                if not self.control.failed:
-                    break
-                self.check(answer, usual)
-                aborted += answer.aborted
+                try:
+                    answer = self.ask(request, n)
+                    if not self.control.failed:
+                        break
+                    self.check(answer, usual)
+                    aborted += answer.aborted
+                except Silence:
+                    if not self.may_be_silent:
+                        raise
+                    aborted += 1
                 again = self.ask(request)
                 self.check(again, usual)
                 if again.code == "memory_full":
@@ -315,6 +333,46 @@ class Memory(Failing):
                 url = "data:video/mp4;base64," + base64.b64encode(file.read()).decode("ascii")
         self.report("a video", chat(max_tokens=2, content=[
             {"type": "video_url", "video_url": {"url": url}}]))
+
+
+@unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
+class Encrypted(Failing):
+    """Without memory there is no TLS, and then no answer; but never one in plain text."""
+
+    may_be_silent = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        certificate, key = (os.path.join(cls.folder.name, name) for name in ("c.pem", "k.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
+                        "-subj", "/CN=localhost"], check=True, capture_output=True)
+        cls.flags = ("--server.tls.certificate", certificate, "--server.tls.key", key)
+        super().setUpClass()
+        cls.server.host, cls.server.port = "127.0.0.1", int(
+            cls.server.addresses[0].rsplit(":", 1)[1])
+        cls.context = ssl.create_default_context(cafile=certificate)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def encrypt(self, connection):
+        try:
+            connection.socket = self.context.wrap_socket(connection.socket,
+                                                         server_hostname="localhost")
+        except OSError as error:
+            if "WRONG_VERSION_NUMBER" in str(error):
+                raise Broken("an answer in plain text") from error
+            raise Silence("no handshake") from error
+
+    def test_health(self):
+        self.report("health by TLS", REQUESTS["health"])
+
+    def test_a_stream(self):
+        self.report("a stream by TLS", REQUESTS["a stream"])
 
 
 @unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
