@@ -30,8 +30,8 @@
 enum { FRAMES = 24 };
 
 struct control {
-    atomic_uint_fast64_t fail_at, count, failed, live;
-    uint64_t bytes;          /* of the allocation that failed */
+    atomic_uint_fast64_t fail_at, count, failed, live, all; /* all: those behind it fail too */
+    uint64_t bytes;                                         /* of the allocation that failed */
     uint64_t frames[FRAMES]; /* who asked for it, for addr2line: offsets in the program, or 0 */
 };
 
@@ -150,9 +150,13 @@ static bool fails(size_t bytes, const void *caller)
     if (bytes < SMALL_BYTES && (lies_in(caller, &webp) || lies_in(caller, &curl)))
         return false;
     const uint64_t at = atomic_load(&control->fail_at);
-    if (at == 0 || atomic_fetch_add(&control->count, 1) + 1 != at)
+    if (at == 0)
         return false;
-    note_frames(bytes);
+    const uint64_t number = atomic_fetch_add(&control->count, 1) + 1;
+    if (number < at || (number > at && !atomic_load(&control->all)))
+        return false;
+    if (number == at)
+        note_frames(bytes);
     atomic_store(&control->failed, 1);
     errno = ENOMEM;
     return true;

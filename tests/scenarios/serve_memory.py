@@ -36,6 +36,7 @@ class Control(ctypes.Structure):
     """As in tests/failing_malloc/failing_malloc.c."""
     _fields_ = [("fail_at", ctypes.c_uint64), ("count", ctypes.c_uint64),
                 ("failed", ctypes.c_uint64), ("live", ctypes.c_uint64),
+                ("all", ctypes.c_uint64),
                 ("bytes", ctypes.c_uint64), ("frames", ctypes.c_uint64 * FRAMES)]
 
 
@@ -203,6 +204,7 @@ class Failing(Scenario):
     """The server with the library in front, and the loop over its allocations."""
 
     may_be_silent = False
+    all_fail = False
 
     @classmethod
     def setUpClass(cls):
@@ -237,12 +239,20 @@ class Failing(Scenario):
     def encrypt(self, connection):
         """Before the request."""
 
+    def disarm(self):
+        self.control.fail_at = 0
+
     def ask(self, request, fail_at=0):
         """`request`: bytes, or a function that makes them anew."""
         data = request() if callable(request) else request
         with self.server.connect() as connection:
             self.control.failed = self.control.count = 0
+            self.control.all = self.all_fail
             self.control.fail_at = fail_at
+            # A connection that finds no memory is taken when there is some.
+            end = threading.Timer(0.3, self.disarm)
+            if self.all_fail and fail_at:
+                end.start()
             try:
                 self.encrypt(connection)
                 connection.send(data)
@@ -250,9 +260,10 @@ class Failing(Scenario):
             except OSError as error:
                 raise Silence(f"the connection ended: {error}") from error
             finally:
+                end.cancel()
                 if fail_at and not self.control.failed:
                     time.sleep(0.01)  # what comes after the answer: the log
-                self.control.fail_at = 0
+                self.disarm()
                 self.server.connections.clear()
 
     def check(self, answer, usual):
@@ -373,6 +384,21 @@ class Encrypted(Failing):
 
     def test_a_stream(self):
         self.report("a stream by TLS", REQUESTS["a stream"])
+
+
+@unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
+class Dry(Failing):
+    """From some allocation on all fail, until the answer is there."""
+
+    all_fail = True
+
+    def test_small_ones(self):
+        for name in ("health", "models", "a wrong path", "no JSON", "no request", "tokens"):
+            self.report(name, REQUESTS[name])
+
+    def test_chats(self):
+        for name in ("a chat", "a stream", "a named tool", "a picture"):
+            self.report(name, REQUESTS[name])
 
 
 @unittest.skipIf(not LIBRARY, "FAILING_MALLOC_LIBRARY is not set")
