@@ -83,6 +83,14 @@ void reason_context(struct reason *why, const char *en, const char *zh, ...)
     va_end(args);
 }
 
+struct reason *reason_copy(const struct reason *why)
+{
+    struct reason *copy = malloc(sizeof *copy);
+    if (copy)
+        *copy = *why;
+    return copy;
+}
+
 enum status reason_no_memory(struct reason *why, size_t bytes)
 {
     reason_set(why, "memory_full", "There is not enough memory for another %zu bytes.",

@@ -49,6 +49,9 @@ void reason_subject(struct reason *why, const char *format, ...)
 void reason_context(struct reason *why, const char *en, const char *zh, ...)
     __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
 
+/* A copy on the heap, for those who seldom have one: free(). NULL: there is no memory. */
+struct reason *reason_copy(const struct reason *why);
+
 /* The common case: an allocation of `bytes` failed. Returns STATUS_NO_MEMORY. */
 enum status reason_no_memory(struct reason *why, size_t bytes);
 

@@ -1,5 +1,7 @@
 #include "server/inbox.h"
 
+#include <stdlib.h>
+
 static void on_async(uv_async_t *async)
 {
     struct inbox *inbox = async->data;
@@ -31,6 +33,7 @@ void news_release(struct news *news)
     token_list_release(&news->ids);
     logprob_list_release(&news->logprobs);
     logprob_list_release(&news->prompt_logprobs);
+    free(news->why);
 }
 
 void choice_init(struct choice *choice, struct job *job, struct inbox *inbox, uint32_t index,
@@ -80,7 +83,7 @@ static void add_event(struct choice *choice, const struct engine_event *event)
     news->stop_string = event->stop_string;
     news->stop_id = event->stop_id;
     if (event->finish == FINISH_FAILED)
-        news->why = *event->why;
+        news->why = reason_copy(event->why);
 }
 
 void choice_on_event(void *arg, const struct engine_event *event)
@@ -107,6 +110,7 @@ struct choice *inbox_take(struct inbox *inbox, struct news *out)
         choice->ready = false;
         const struct news taken = choice->news;
         buf_clear(&out->text);
+        free(out->why);
         out->ids.count = out->logprobs.count = out->prompt_logprobs.count = 0;
         choice->news = (struct news){.text = out->text,
                                      .ids = out->ids,

@@ -19,7 +19,7 @@ struct news {
     struct logprob_list prompt_logprobs; /* the same for the prompt */
     bool failed;                         /* no memory for ids or rows */
     enum finish_reason finish;
-    struct reason why;            /* FINISH_FAILED */
+    struct reason *why;           /* FINISH_FAILED: owned; NULL: no memory is left */
     int32_t stop_string, stop_id; /* FINISH_STOP, see engine.h */
     uint32_t prompt_tokens, output_tokens, cached_tokens, reasoning_tokens;
     int64_t first_ns, last_ns; /* of this text: libuv's clock */

@@ -146,7 +146,7 @@ static void test_failure_brings_its_reason(void **state)
     choice_on_event(&choice, &(struct engine_event){.finish = FINISH_FAILED, .why = &why});
     assert_non_null(inbox_take(&f.inbox, &f.news));
     assert_int_equal(f.news.finish, FINISH_FAILED);
-    assert_string_equal(f.news.why.code, "memory_full");
+    assert_string_equal(f.news.why->code, "memory_full");
     choice_release(&choice);
     end(&f);
 }

@@ -37,6 +37,8 @@ static void job_free(struct job *job)
     buf_release(&job->output);
     arena_release(&job->arena);
     buf_release(&job->body);
+    free(job->why);
+    free(job->failure);
     free(job);
     call_job_over(call);
 }
@@ -91,7 +93,7 @@ void job_fail(struct job *job, const struct reason *why)
     if (job->failed)
         return;
     job->failed = true;
-    job->failure = *why;
+    job->failure = reason_copy(why);
     atomic_store(&job->cancelled, true);
     if (job->state == JOB_FETCHING)
         remote_cancel(job->remote);
@@ -99,12 +101,19 @@ void job_fail(struct job *job, const struct reason *why)
         cancel_all(job);
 }
 
+/* Why a step failed, if it did; most jobs have no use for the room. */
+static void keep_reason(struct job *job, const struct reason *why)
+{
+    free(job->why);
+    job->why = job->worked == STATUS_OK ? NULL : reason_copy(why);
+}
+
 /* The worker is done with a step. False: the job ends with it. */
 static bool take_step(struct job *job, bool cancelled)
 {
     struct reason why;
     if (!cancelled && job->worked != STATUS_OK)
-        job_fail(job, &job->why);
+        job_fail(job, kept_reason(job->why, &why));
     else if (call_check_ready(job->call, &why) != STATUS_OK)
         job_fail(job, &why);
     return !cancelled && !job->failed && job->call->exchange;
@@ -125,7 +134,9 @@ static void after_prepare(uv_work_t *work, int cancelled)
 static void do_prepare(uv_work_t *work)
 {
     struct job *job = work->data;
-    job->worked = job->kind->prepare(job, &job->why);
+    struct reason why;
+    job->worked = job->kind->prepare(job, &why);
+    keep_reason(job, &why);
 }
 
 static void prepare(struct job *job)
@@ -140,7 +151,7 @@ static void after_fetch(void *arg, enum status status, const struct reason *why)
     struct job *job = arg;
     job->worked = status;
     if (status != STATUS_OK)
-        job->why = *why;
+        keep_reason(job, why);
     if (take_step(job, false)) {
         prepare(job);
     } else {
@@ -196,7 +207,9 @@ static void after_parse(uv_work_t *work, int cancelled)
 static void do_parse(uv_work_t *work)
 {
     struct job *job = work->data;
-    job->worked = parse(job, &job->why);
+    struct reason why;
+    job->worked = parse(job, &why);
+    keep_reason(job, &why);
 }
 
 void job_begin(struct call *call, const struct job_kind *kind)
@@ -265,11 +278,13 @@ static void note_finish(struct job *job, struct answer *answer, const struct new
     answer->stop_id = news->stop_id;
     sequence_release(choice->sequence);
     choice->sequence = NULL;
-    struct reason why = news->why;
-    if (news->finish == FINISH_CANCELLED)
-        reason_set(&why, "draining", "The service is shutting down.", "服务正在关闭。");
-    if (news->finish == FINISH_FAILED || news->finish == FINISH_CANCELLED)
-        job_fail(job, &why);
+    struct reason why;
+    if (news->finish == FINISH_FAILED)
+        job_fail(job, kept_reason(news->why, &why));
+    if (news->finish != FINISH_CANCELLED)
+        return;
+    reason_set(&why, "draining", "The service is shutting down.", "服务正在关闭。");
+    job_fail(job, &why);
 }
 
 static void note_figures(struct job *job, struct answer *answer, const struct news *news)

@@ -97,7 +97,7 @@ struct job {
     uv_work_t work;
     atomic_bool cancelled; /* the worker may stop: nobody waits for what it does */
     enum status worked;
-    struct reason why;       /* of `worked` */
+    struct reason *why;      /* of `worked`; NULL: no memory is left */
     struct grammar *grammar; /* NULL: any text */
     struct bad_words bad_words;
     struct buf output; /* without answers: what is answered */
@@ -105,7 +105,7 @@ struct job {
     char id[64];
     struct answer_head head;
     bool failed; /* the answer is `failure`; what the engine still says does not matter */
-    struct reason failure;
+    struct reason *failure; /* NULL: no memory is left */
     struct answer *answers; /* [answer_count]; NULL: not prepared yet */
     uint32_t unfinished;    /* answers whose last event was not seen yet */
     uint64_t image_tokens;
@@ -158,6 +158,14 @@ static inline bool job_streams(const struct job *job)
 static inline bool job_reasons(const struct job *job)
 {
     return job->service->model->template_kind == TEMPLATE_THINKING;
+}
+
+/* A reason that was kept; *space, filled, if there was no memory for it. */
+static inline const struct reason *kept_reason(const struct reason *kept, struct reason *space)
+{
+    if (!kept)
+        (void)reason_no_memory(space, sizeof *space);
+    return kept ? kept : space;
 }
 
 /* Writing the answer (job_output.c). All need the exchange. */

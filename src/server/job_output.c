@@ -1,6 +1,8 @@
 /* The answer of a job on its way to the client: one JSON document, or server-sent events. */
 #include "server/job.h"
 
+#include <stdlib.h>
+
 enum { EVENT_BYTES = 4 << 20 };
 
 static struct answer_usage usage_of(const struct job *job)
@@ -173,7 +175,8 @@ void job_write_whole(struct job *job)
     }
     if (job->output.failed) {
         job->failed = true;
-        (void)reason_no_memory(&job->failure, JOB_OUTPUT_MAX);
+        free(job->failure);
+        job->failure = NULL;
         job_write_failure(job);
         return;
     }
@@ -186,14 +189,16 @@ void job_write_whole(struct job *job)
 
 void job_write_failure(struct job *job)
 {
+    struct reason space;
+    const struct reason *why = kept_reason(job->failure, &space);
     if (!job->begun) {
-        call_refuse(job->call, &job->failure);
+        call_refuse(job->call, why);
         return;
     }
-    job->call->code = error_find(job->failure.code)->code;
+    job->call->code = error_find(why->code)->code;
     struct buf events;
     buf_init(&events, EVENT_BYTES);
-    error_write_event(&events, &job->failure, job->call->lang, job->call->id);
+    error_write_event(&events, why, job->call->lang, job->call->id);
     if (events.failed)
         http_stream_abort(job->call->exchange);
     else
