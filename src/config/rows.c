@@ -146,8 +146,10 @@ static const struct setting rows[] = {
      .fallback = "512MiB",
      .min = MIB,
      .max = 16 * KIB * GIB,
-     .help = {"Memory for the bodies and unsent answers of all connections together.",
-              "所有连接的请求体和待发送应答合计可用的内存。"}},
+     .help =
+         {"Memory for the bodies, the unsent answers and the pipelined input of all connections "
+          "together.",
+          "所有连接的请求体、待发送应答和管道化输入合计可用的内存。"}},
     {.path = "server.cors.origins",
      .type = SETTING_STRINGS,
      FIELD(server.cors.origins, struct text_list),

@@ -29,6 +29,14 @@ static void on_close(uv_handle_t *handle)
     release(c);
 }
 
+void connection_recount(struct connection *c)
+{
+    const uint64_t now =
+        c->state == CONNECTION_CLOSED ? 0 : c->out.len + c->flying.len + c->pipelined.len;
+    c->server->waiting_bytes += now - c->waiting_bytes;
+    c->waiting_bytes = now;
+}
+
 /* The last callback of an exchange. */
 static void end_exchange(struct connection *c, const struct reason *cut)
 {
@@ -57,6 +65,7 @@ void connection_close(struct connection *c, const struct reason *cut)
     if (c->state == CONNECTION_IDLE && !cut)
         connection_end_tls(c);
     connection_set_state(c, CONNECTION_CLOSED);
+    connection_recount(c);
     end_exchange(c, cut);
     close_handle(c);
 }
@@ -121,7 +130,7 @@ static void take_body(struct connection *c, struct str piece)
 {
     struct http_server *server = c->server;
     struct buf *body = &c->exchange.body;
-    if (piece.len <= server->options.bodies_max - server->body_bytes) {
+    if (server_has_room(server, piece.len)) {
         buf_add_str(body, piece);
         if (!body->failed) {
             c->body_bytes += piece.len;
@@ -133,7 +142,7 @@ static void take_body(struct connection *c, struct str piece)
     reason_set(&why, "memory_full",
                "The bodies of all requests together fill the %llu MiB set aside for them.",
                "所有请求体合计已占满预留的 %llu MiB 内存。",
-               (unsigned long long)(server->options.bodies_max >> 20));
+               (unsigned long long)(server->options.buffered_max >> 20));
     reason_hint(&why, "Try again later, or send smaller pictures.",
                 "请稍后重试，或发送更小的图片。");
     broken(c, &why);
@@ -177,10 +186,13 @@ static void keep(struct connection *c, struct str input)
     buf_add_str(&c->pipelined, input);
     if (c->pipelined.failed) {
         connection_client_left(c); /* it does not take part in the protocol any more */
-    } else if (c->pipelined.len >= PIPELINED_MAX) {
-        uv_read_stop(&c->uv.stream);
-        c->paused = true;
+        return;
     }
+    connection_recount(c);
+    if (c->pipelined.len < PIPELINED_MAX && server_has_room(c->server, READ_BYTES))
+        return;
+    uv_read_stop(&c->uv.stream);
+    c->paused = true;
 }
 
 void connection_feed(struct connection *c, struct str input)
@@ -274,6 +286,7 @@ void connection_answered(struct connection *c)
     connection_set_state(c, CONNECTION_IDLE);
     struct buf kept = c->pipelined;
     buf_init(&c->pipelined, PIPELINED_MAX + READ_BYTES);
+    connection_recount(c);
     if (!c->input_ended)
         start_reading(c);
     if (kept.len > 0 && c->state == CONNECTION_IDLE)

@@ -68,8 +68,9 @@ struct connection {
     bool chunked, keep_alive;
     bool endless;  /* a stream without chunks has begun and not ended: closing must look like it */
     bool too_slow; /* more than UNSENT_MAX bytes wait for the client */
-    bool fresh;    /* nothing was read yet */
-    bool counted;  /* with its address */
+    uint64_t waiting_bytes; /* unsent, or pipelined: counted in the server's sum */
+    bool fresh;             /* nothing was read yet */
+    bool counted;           /* with its address */
     struct address address; /* of the peer, if it has one */
     char peer[ADDRESS_TEXT_MAX];
     char client[ADDRESS_TEXT_MAX];
@@ -89,8 +90,8 @@ struct http_server {
     uint32_t connection_count;
     bool accept_paused;
     bool draining, destroying;
-    uint64_t body_bytes;
-    int64_t now_ns; /* libuv's clock, read once for each callback of the loop */
+    uint64_t body_bytes, waiting_bytes; /* of all connections */
+    int64_t now_ns;                     /* libuv's clock, read once for each callback of the loop */
     struct connection *dirty;
     time_t date_s; /* of `date`: the header's whole line */
     char date[48];
@@ -127,6 +128,12 @@ void connection_cut(struct connection *c, const struct reason *cut);
 void connection_answered(struct connection *c);
 
 void connection_client_left(struct connection *c);
+
+/* Brings the connection's share of the server's waiting bytes up to date. */
+void connection_recount(struct connection *c);
+
+/* Whether bodies and what waits leave room for so many bytes. */
+bool server_has_room(const struct http_server *server, uint64_t bytes);
 
 /* PROXY line and TLS, up to the first byte of HTTP (opening.c). */
 

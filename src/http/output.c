@@ -165,7 +165,9 @@ void http_stream_write(struct http_exchange *x, struct str bytes)
     buf_add_str(&c->out, bytes);
     if (c->chunked)
         buf_puts(&c->out, "\r\n");
-    c->too_slow = c->out.len + c->flying.len > UNSENT_MAX;
+    connection_recount(c);
+    c->too_slow =
+        c->out.len + c->flying.len > UNSENT_MAX || (c->writing && !server_has_room(c->server, 0));
     connection_mark_dirty(c);
 }
 
@@ -190,8 +192,9 @@ void http_stream_abort(struct http_exchange *x)
 static void cut_slow_reader(struct connection *c)
 {
     struct reason why;
-    reason_set(&why, "slow_reader", "The client left more than %d KiB of the stream unread.",
-               "客户端有超过 %d KiB 的流数据没有读取。", UNSENT_MAX >> 10);
+    const uint64_t unread = c->out.len + c->flying.len;
+    reason_set(&why, "slow_reader", "The client left %llu KiB of the stream unread.",
+               "客户端有 %llu KiB 的流数据没有读取。", (unsigned long long)unread >> 10);
     connection_close(c, &why);
 }
 
@@ -213,6 +216,7 @@ static void on_write(uv_write_t *request, int error)
     c->server->now_ns = (int64_t)uv_hrtime();
     c->writing = false;
     note_sent(c, &c->flying, c->flying.len);
+    connection_recount(c);
     if (c->state == CONNECTION_CLOSED)
         return;
     if (error)
@@ -231,6 +235,7 @@ static int send_rest(struct connection *c, struct buf *ready)
     c->writing = true;
     c->progress_ns = c->server->now_ns;
     c->queued = c->flying.len;
+    connection_recount(c);
     return uv_write(&c->write, &c->uv.stream, &piece, 1, on_write);
 }
 

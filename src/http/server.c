@@ -8,7 +8,7 @@ const struct http_server_options http_server_options_default = {
     .idle_timeout_ms = 75000,
     .write_timeout_ms = 30000,
     .body_min_rate = 1024,
-    .bodies_max = (uint64_t)512 << 20,
+    .buffered_max = (uint64_t)512 << 20,
     .connections_max = 4096,
 };
 
@@ -64,6 +64,11 @@ static void free_if_over(struct http_server *server)
     tls_release(server->tls);
     free(server->trusted);
     free(server);
+}
+
+bool server_has_room(const struct http_server *server, uint64_t bytes)
+{
+    return server->body_bytes + server->waiting_bytes + bytes <= server->options.buffered_max;
 }
 
 void server_forget_connection(struct connection *c)

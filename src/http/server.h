@@ -4,7 +4,7 @@
  * loop's thread: on_head when the head is there (it may answer at once; the body is then not read),
  * on_request when the body is there too, on_broken when there will be no whole request, and always,
  * last, on_end. Answers may be given in the callbacks or later. Memory is bounded: the body by its
- * limit and by the sum of all bodies, pipelined input and unsent output by constants.
+ * limit, pipelined input and unsent output by constants, and all of them by one sum.
  * An end of input within 100 ms of the request's end is a half-close, and is answered; a later one,
  * or a reset, means that the client left. */
 #pragma once
@@ -58,13 +58,13 @@ struct http_handler {
 };
 
 struct http_server_options {
-    struct http_limits limits;        /* zeros: http_limits_default */
-    uint64_t header_timeout_ms;       /* from the first byte of a head to its end */
-    uint64_t idle_timeout_ms;         /* between requests */
-    uint64_t write_timeout_ms;        /* without a byte taken by the client */
-    uint64_t body_min_rate;           /* bytes a second, in every 5 s; 0: any */
-    uint64_t bodies_max;              /* bytes of all bodies together */
-    uint32_t connections_max;         /* beyond: new ones wait in the system's queue */
+    struct http_limits limits;  /* zeros: http_limits_default */
+    uint64_t header_timeout_ms; /* from the first byte of a head to its end */
+    uint64_t idle_timeout_ms;   /* between requests */
+    uint64_t write_timeout_ms;  /* without a byte taken by the client */
+    uint64_t body_min_rate;     /* bytes a second, in every 5 s; 0: any */
+    uint64_t buffered_max;    /* bytes of all bodies, unsent answers and pipelined input together */
+    uint32_t connections_max; /* beyond: new ones wait in the system's queue */
     uint32_t connections_per_address; /* of peers that are not trusted; 0: any */
     bool proxy_protocol;              /* trusted peers begin with a line of the PROXY protocol */
 };

@@ -314,7 +314,7 @@ static void test_bodies_together_are_bounded(void **state)
     (void)state;
     struct fixture f;
     struct http_server_options options = http_server_options_default;
-    options.bodies_max = 5;
+    options.buffered_max = 5;
     begin(&f, &options);
     f.behaviour = HOLD;
     const int first = client_that_says(&f, POST "abc");
@@ -446,6 +446,39 @@ static void test_reader_that_lets_a_stream_pile_up(void **state)
     }
     assert_log(&f, "head:/get request:0 end:slow_reader ");
     close(fd);
+    end(&f);
+}
+
+/* Streams whose readers are slow share the sum with bodies: who adds to it then is cut. */
+static void test_what_waits_together_is_bounded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct http_server_options options = http_server_options_default;
+    options.buffered_max = 200 << 10;
+    begin(&f, &options);
+    f.behaviour = STREAM_AND_HOLD;
+    const int fd = client(&f, 4096);
+    say(fd, GET);
+    wait_for(&f, "request:0 ");
+    static char piece[16 << 10];
+    int pieces = 0;
+    while (pieces < 2000 && f.held) {
+        http_stream_write(f.held, (struct str){piece, sizeof piece});
+        pieces++;
+        turn(&f);
+        assert_true(f.server->waiting_bytes <= options.buffered_max + 2 * sizeof piece);
+    }
+    assert_log(&f, "head:/get request:0 end:slow_reader ");
+    assert_int_equal(f.server->waiting_bytes, 0);
+    const int other = client_that_says(&f, POST "abc");
+    assert_log(&f, "head:/post request:3 ");
+    assert_int_equal(f.server->body_bytes, 3);
+    http_stream_end(f.held);
+    assert_log(&f, "end ");
+    assert_int_equal(f.server->body_bytes + f.server->waiting_bytes, 0);
+    close(fd);
+    close(other);
     end(&f);
 }
 
@@ -699,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_destroy_while_busy),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_reader_that_lets_a_stream_pile_up),
+        cmocka_unit_test(test_what_waits_together_is_bounded),
         cmocka_unit_test(test_reader_that_stops),
         cmocka_unit_test(test_no_memory_for_an_answer),
         cmocka_unit_test(test_abort),

@@ -48,7 +48,7 @@ struct http_server_options service_http_options(const struct settings *settings)
     options.header_timeout_ms = (uint64_t)settings->server.header_timeout_ms;
     options.idle_timeout_ms = (uint64_t)settings->server.idle_timeout_ms;
     options.body_min_rate = (uint64_t)settings->server.body_min_rate;
-    options.bodies_max = (uint64_t)settings->server.max_buffered_bytes;
+    options.buffered_max = (uint64_t)settings->server.max_buffered_bytes;
     options.connections_max = connections_max(settings);
     options.connections_per_address = (uint32_t)settings->server.max_connections_per_address;
     options.proxy_protocol = settings->access.proxy_protocol;
