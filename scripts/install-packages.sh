@@ -10,7 +10,11 @@ libcurl4-openssl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libut
 libyaml-dev"
 test_packages="python3 clang-14 libclang-rt-14-dev clang-format-14 universal-ctags curl git openssl \
 libcmocka-dev libjansson-dev libpcre2-dev ffmpeg gcc-aarch64-linux-gnu \
-libc6-dev-arm64-cross qemu-user"
+libc6-dev-arm64-cross qemu-user python3-venv nginx"
+
+# Where Node.js is there already, from whatever source, Debian's would clash with it.
+command -v node >/dev/null || test_packages="$test_packages nodejs"
+command -v npm >/dev/null || test_packages="$test_packages npm"
 
 # In the language that qvl itself speaks: QVL_LANG, else the locale's.
 say() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the whole suite: structure, unit and scenario tests, sanitizers, threads, NEON, fuzzers.
+"""Runs the whole suite: structure, units, scenarios, clients, sanitizers, threads, NEON, fuzzers.
 
 Each step prints one line; a failure prints the end of its log. The last line is
 "N passed, N failed" (", N skipped" when the processor lacks what a test needs).
@@ -141,6 +141,32 @@ def release(tally):
         tally.add(False)
 
 
+def clients(tally):
+    """Real clients, unchanged, against the real service; each test counts."""
+    begin = time.monotonic()
+    log = LOGS / "clients.log"
+    if run([sys.executable, "tests/clients/prepare.py", LOGS], log) != 0:
+        tail(log)
+        print("skip clients", flush=True)
+        tally.skipped += 1
+        return
+    if not build("build", ["-Dtests=true"]):
+        tally.add(False)
+        return
+    run([".venv/bin/python", "tests/clients/run.py"], log,
+        dict(os.environ, QVL_BINARY=str(ROOT / "build/src/cli/qvl")), timeout=600)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    counts = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped$", text.rstrip())
+    passed, failed, skipped = map(int, counts.groups()) if counts else (0, 1, 0)
+    tally.passed += passed
+    tally.failed += failed
+    tally.skipped += skipped
+    print(f"{'FAIL' if failed else 'ok  '} clients: {passed} passed, {failed} failed, "
+          f"{skipped} skipped ({time.monotonic() - begin:.1f} s)", flush=True)
+    if failed:
+        tail(log, 60)
+
+
 def sanitizers(tally):
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0",
                UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
@@ -198,8 +224,8 @@ def fuzz(tally):
             tail(log)
 
 
-STEPS = {"structure": structure, "release": release, "sanitizers": sanitizers, "threads": threads,
-         "aarch64": aarch64, "fuzz": fuzz}
+STEPS = {"structure": structure, "release": release, "clients": clients, "sanitizers": sanitizers,
+         "threads": threads, "aarch64": aarch64, "fuzz": fuzz}
 
 
 def main():
