@@ -117,33 +117,55 @@ static void answer_options(struct call *call, bool known)
     http_respond(call->exchange, 204, fields, n, (struct str){0});
 }
 
-/* A body must be JSON; without a word about it, it is taken to be. */
+/* A body must be JSON; without a word about it, it is taken to be, but not from a web page:
+ * browsers send those without asking, and any page could keep a server on the user's machine busy.
+ */
 static bool media_type_fits(const struct http_exchange *x)
 {
     const struct str type = header_of(x, "content-type");
     const char *semicolon = type.len ? memchr(type.ptr, ';', type.len) : NULL;
     const struct str name =
         str_trim(str_slice(type, 0, semicolon ? (size_t)(semicolon - type.ptr) : type.len));
-    return name.len == 0 || str_ieq(name, STR("application/json")) || str_ends(name, "+json");
+    if (name.len == 0)
+        return header_of(x, "origin").len == 0;
+    return str_ieq(name, STR("application/json")) || str_ends(name, "+json");
 }
 
 static void refuse_media_type(struct call *call)
 {
     const struct str type = header_of(call->exchange, "content-type");
     struct reason why;
-    reason_set(&why, "unsupported_media_type", "The body must be application/json, not %.*s.",
-               "请求体必须是 application/json，而不是 %.*s。",
-               (int)(type.len < 100 ? type.len : 100), type.ptr);
+    if (type.len > 0)
+        reason_set(&why, "unsupported_media_type", "The body must be application/json, not %.*s.",
+                   "请求体必须是 application/json，而不是 %.*s。",
+                   (int)(type.len < 100 ? type.len : 100), type.ptr);
+    else
+        reason_set(&why, "unsupported_media_type",
+                   "The body of a web page's request must say that it is application/json.",
+                   "网页发来的请求必须声明请求体为 application/json。");
     reason_hint(&why, "Send the header Content-Type: application/json.",
                 "请加上请求头 Content-Type: application/json。");
     call_refuse(call, &why);
 }
 
+static void refuse_encoding(struct call *call, struct str encoding)
+{
+    struct reason why;
+    reason_set(&why, "unsupported_media_type", "The body must not be compressed; it is: %.*s.",
+               "请求体不能压缩，而它使用了 %.*s。", (int)(encoding.len < 100 ? encoding.len : 100),
+               encoding.ptr);
+    reason_hint(&why, "Send it without Content-Encoding.", "请不要使用 Content-Encoding。");
+    call_refuse_with(call, &why, (struct http_field){"accept-encoding", STR("identity")});
+}
+
 static void check_post(struct call *call)
 {
     struct reason why;
+    const struct str encoding = header_of(call->exchange, "content-encoding");
     if (!media_type_fits(call->exchange))
         refuse_media_type(call);
+    else if (encoding.len > 0 && !str_ieq(encoding, STR("identity")))
+        refuse_encoding(call, encoding);
     else if (call_check_ready(call, &why) != STATUS_OK)
         call_refuse(call, &why);
 }

@@ -38,6 +38,16 @@ class WithoutCors(Scenario):
             for name in CORS:
                 self.assertIsNone(reply.header(name), name)
 
+    def test_a_page_cannot_avoid_the_preflight(self):
+        """Browsers ask first only when a header calls for it; without one nothing is computed."""
+        for kind in ("text/plain", "multipart/form-data; boundary=x", "", None,
+                     "application/x-www-form-urlencoded"):
+            reply = self.server.chat("你好", headers={"Origin": PAGE, "Content-Type": kind},
+                                     max_tokens=1)
+            self.check_error(reply, 415, "unsupported_media_type")
+        reply = self.server.chat("你好", headers={"Content-Type": None}, max_tokens=1)
+        self.assertEqual(reply.status, 200)  # a program may leave it out
+
     def test_options_of_an_unknown_path(self):
         self.check_error(preflight(self.server, "/nowhere"), 404, "route_not_found")
 

@@ -318,6 +318,8 @@ class Expect(Scenario):
                 ("/v1/chat/complete", 10, {}, 404, "route_not_found"),
                 ("/v1/models", 10, {}, 405, "method_not_allowed"),
                 ("/v1/chat/completions", 10, {"Content-Type": "text/plain"}, 415,
+                 "unsupported_media_type"),
+                ("/v1/chat/completions", 10, {"Content-Encoding": "gzip"}, 415,
                  "unsupported_media_type")):
             with self.subTest(path=path, length=length):
                 with self.server.connect() as connection:
