@@ -2,6 +2,8 @@
 #include "base/str.h"
 #include "cli/options.h"
 
+#include "os/standard_streams.h"
+
 #include <locale.h>
 
 static const struct command *const commands[] = {&command_serve, &command_chat,  &command_config,
@@ -48,6 +50,7 @@ static int unknown(const struct cli *cli, const char *name)
 
 int main(int argc, char **argv)
 {
+    standard_streams_open();
     setlocale(LC_CTYPE, "");
     struct cli cli = {.lang = lang_from_environment()};
     bool help, version;

@@ -230,7 +230,9 @@ enum status log_file_open(const char *name, struct log_file **out, struct reason
     init_locks(file);
     if (pthread_create(&file->thread, NULL, run, file) != 0) {
         destroy(file);
-        return reason_no_memory(why, 0);
+        reason_set(why, "memory_full", "There is not enough memory for another thread.",
+                   "内存不足，无法再启动一个线程。");
+        return STATUS_NO_MEMORY;
     }
     *out = file;
     return STATUS_OK;

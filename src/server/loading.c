@@ -1,8 +1,12 @@
 #include "server/loading.h"
 
 #include "os/memory.h"
+#include "os/thread_room.h"
 
 #include <stdlib.h>
+
+/* As libuv starts its threads for work, at the first piece of it. */
+enum { WORK_THREADS = 4, WORK_STACK_BYTES = 8 << 20 };
 
 static void on_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -92,6 +96,8 @@ enum status loading_begin(struct service *service,
                                          const struct reason *why),
                           struct reason *why)
 {
+    if (thread_room_check(WORK_THREADS, WORK_STACK_BYTES, why) != STATUS_OK)
+        return STATUS_NO_MEMORY; /* libuv would end the process */
     struct loading *l = calloc(1, sizeof *l);
     if (!l)
         return reason_no_memory(why, sizeof *l);

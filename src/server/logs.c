@@ -1,5 +1,7 @@
 #include "server/logs.h"
 
+#include <signal.h>
+
 enum { CLOSE_MS = 1000 };
 
 static enum status open_file(const char *name, struct log_file **out, struct reason *why)
@@ -44,6 +46,7 @@ static void follow(struct logs *logs, const struct settings *settings)
 
 enum status logs_open(struct logs *logs, const struct settings *settings, struct reason *why)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk */
     *logs = (struct logs){
         .sink = {.put = log_file_put_line, .format = LOG_JSON, .clock = &clock_system}};
     log_root(&logs->root, &logs->sink);

@@ -73,7 +73,8 @@ class Server:
     """`qvl serve` with the demo model, on a port that the system chose."""
 
     def __init__(self, *flags, model=DEMO, listen=("--port", "0"), command=(), env=None, wait=True,
-                 open_files=None):
+                 open_files=None, prepare=None):
+        """`prepare` runs in the new process, before the program."""
         self.out, self.err, self.connections = [], [], []
         arguments = [BINARY, *command, "serve", *listen]
         if model:
@@ -81,8 +82,9 @@ class Server:
         self.process = subprocess.Popen([*arguments, *map(str, flags)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         encoding="utf-8", env=env or quiet_environment(),
-                                        preexec_fn=open_files and (lambda: resource.setrlimit(
-                                            resource.RLIMIT_NOFILE, open_files)))
+                                        preexec_fn=prepare or open_files and (
+                                            lambda: resource.setrlimit(
+                                                resource.RLIMIT_NOFILE, open_files)))
         self.pid = self.process.pid
         self.readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in
                         ((self.process.stdout, self.out), (self.process.stderr, self.err))]
