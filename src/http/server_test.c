@@ -523,6 +523,7 @@ static void test_no_memory_for_an_answer(void **state)
     for (int streamed = 0; streamed < 2; streamed++) {
         f.behaviour = streamed ? STREAM_AND_HOLD : HOLD;
         const int fd = client_that_says(&f, GET GET);
+        wait_for(&f, "request:0 ");
         if (streamed)
             assert_hears(&f, fd, "begun");
         struct connection *c = f.server->connections;

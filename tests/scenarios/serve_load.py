@@ -103,7 +103,8 @@ class Connections(unittest.TestCase):
             self.skipTest(f"only {hard} files may be open")
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        with Server(open_files=(1024, hard)) as server:
+        with Server("--server.max-connections-per-address", "0",
+                    open_files=(1024, hard)) as server:
             idle = [server.connect() for _ in range(1500)]
             for connection in (idle[0], idle[1100], idle[-1]):
                 self.assertEqual(connection.request("GET", "/health").status, 200)
