@@ -1,5 +1,7 @@
 #include "http/connection.h"
 
+#include "http/head.h"
+
 #include <poll.h>
 #include <stdlib.h>
 
@@ -93,9 +95,19 @@ static void begin_exchange(struct connection *c)
     connection_set_state(c, CONNECTION_HEAD);
 }
 
-/* The request will not become whole: the handler says so to the client. */
-static void broken(struct connection *c, const struct reason *why)
+/* What of the language can be told from a head that is not whole, and the input behind it. */
+static struct str guess_language(const struct connection *c, struct str input)
 {
+    if (c->exchange.request)
+        return (struct str){0};
+    const struct str language = http_head_guess(buf_str(&c->parser.head), "accept-language");
+    return language.len > 0 ? language : http_head_guess(input, "accept-language");
+}
+
+/* The request will not become whole: the handler says so to the client. */
+static void broken(struct connection *c, struct str input, const struct reason *why)
+{
+    c->exchange.language = guess_language(c, input);
     c->keep_alive = false;
     c->open = true;
     connection_set_state(c, CONNECTION_ANSWER);
@@ -105,7 +117,7 @@ static void broken(struct connection *c, const struct reason *why)
 void connection_refuse(struct connection *c, const struct reason *why)
 {
     begin_exchange(c);
-    broken(c, why);
+    broken(c, (struct str){0}, why);
 }
 
 static void take_head(struct connection *c, bool more_input)
@@ -145,7 +157,7 @@ static void take_body(struct connection *c, struct str piece)
                (unsigned long long)(server->options.buffered_max >> 20));
     reason_hint(&why, "Try again later, or send smaller pictures.",
                 "请稍后重试，或发送更小的图片。");
-    broken(c, &why);
+    broken(c, (struct str){0}, &why);
 }
 
 static void take_request(struct connection *c)
@@ -175,7 +187,7 @@ static void parse(struct connection *c, struct str *input)
         case HTTP_HEAD: take_head(c, input->len > 0); break;
         case HTTP_BODY: take_body(c, piece); break;
         case HTTP_END: take_request(c); break;
-        case HTTP_ERROR: broken(c, &why); break;
+        case HTTP_ERROR: broken(c, *input, &why); break;
         }
     }
 }
@@ -300,7 +312,7 @@ static void tell_timeout(struct connection *c, const char *en, const char *zh)
 {
     struct reason why;
     reason_set(&why, "request_timeout", "%s%.0s", "%.0s%s", en, zh);
-    broken(c, &why);
+    broken(c, (struct str){0}, &why);
 }
 
 /* Whether the body came more slowly than the least rate. Every window counts by itself: what came

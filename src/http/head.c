@@ -315,3 +315,18 @@ enum status http_head_finish(struct http_request *request, struct reason *why)
     read_connection(request);
     return status;
 }
+
+struct str http_head_guess(struct str bytes, const char *name)
+{
+    const struct str wanted = str_from(name);
+    while (bytes.len > 0) {
+        const char *lf = memchr(bytes.ptr, '\n', bytes.len);
+        const size_t end = lf ? (size_t)(lf - bytes.ptr) : bytes.len;
+        const struct str line = str_slice(bytes, 0, end);
+        if (line.len > wanted.len && line.ptr[wanted.len] == ':' &&
+            str_ieq(str_slice(line, 0, wanted.len), wanted))
+            return str_trim(str_slice(line, wanted.len + 1, line.len));
+        bytes = str_slice(bytes, lf ? end + 1 : end, bytes.len);
+    }
+    return (struct str){0};
+}

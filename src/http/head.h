@@ -13,3 +13,7 @@ MUST_CHECK enum status http_head_request_line(struct str line, struct http_reque
  * bad_request not_implemented expectation_failed. A Content-Length beyond 19 digits is
  * UINT64_MAX: longer than any limit. */
 MUST_CHECK enum status http_head_finish(struct http_request *request, struct reason *why);
+
+/* The value of a header in bytes that may be a part of a head, or nonsense; empty if there is none.
+ * Only for what need not be right: the language of a refusal. */
+struct str http_head_guess(struct str bytes, const char *name);

@@ -1,3 +1,4 @@
+#include "http/head.h"
 #include "http/parser.h"
 
 #include "base/test.h"
@@ -359,9 +360,32 @@ static void finds_headers_and_list_elements(void **state)
     assert_false(http_list_has(STR(""), "close"));
 }
 
+static void test_guessed_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *value;
+    } rows[] = {
+        {"GET / HTTP/3.0\r\nHost: x\r\nAccept-Language:  zh \r\n\r\n", "zh"},
+        {"accept-language:en", "en"},
+        {"A: b\naccept-LANGUAGE: zh-CN,en;q=0.5\nC: d", "zh-CN,en;q=0.5"},
+        {"X-Accept-Language: zh\r\n", ""},
+        {"Accept-Language", ""},
+        {"Accept-Language-X: zh\r\n", ""},
+        {"\n\n\r\n:", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct str value = http_head_guess(str_from(rows[i].bytes), "accept-language");
+        assert_int_equal(value.len, strlen(rows[i].value));
+        assert_memory_equal(value.len ? value.ptr : "", rows[i].value, value.len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_guessed_headers),
         cmocka_unit_test(accepts_what_has_one_reading),
         cmocka_unit_test(refuses_what_can_be_read_in_two_ways),
         cmocka_unit_test(refuses_a_large_body_at_once),

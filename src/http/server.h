@@ -25,6 +25,7 @@ struct http_field {
 
 struct http_exchange {
     const struct http_request *request; /* NULL in on_broken if the head never became complete */
+    struct str language;                /* in on_broken without request: Accept-Language, if seen */
     struct buf body;                    /* in on_request; the handler may take its memory */
     const char *peer;                   /* "127.0.0.1", "::1", "unix" */
     const char *client; /* whom a trusted proxy speaks for (PROXY protocol); else the peer */

@@ -51,6 +51,8 @@ uint32_t call_retry_after_ms(const struct call *call, const char *code)
         return pace_bound_ms(loading_ms(service));
     if (strcmp(code, "queue_full") == 0 || strcmp(code, "memory_full") == 0)
         return place_ms(service);
+    if (strcmp(code, "too_many_connections") == 0)
+        return PACE_LEAST_MS;          /* another one may end at any time */
     if (strcmp(code, "draining") == 0) /* then another process may be there */
         return pace_bound_ms((double)(service->drain_end_ns - now_ns) / 1e6);
     return 0;

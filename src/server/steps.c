@@ -16,6 +16,11 @@ static struct str header_of(const struct http_exchange *x, const char *name)
     return header ? header->value : (struct str){0};
 }
 
+static enum lang language_for(const struct http_exchange *x)
+{
+    return language_of(x->request ? header_of(x, "accept-language") : x->language, LANG_EN);
+}
+
 static void identify(struct call *call)
 {
     const struct str wanted = header_of(call->exchange, "x-request-id");
@@ -23,7 +28,7 @@ static void identify(struct call *call)
         snprintf(call->id, sizeof call->id, "%.*s", STR_ARG(wanted));
     else
         request_id_make("req_", call->id, sizeof call->id);
-    call->lang = language_of(header_of(call->exchange, "accept-language"), LANG_EN);
+    call->lang = language_for(call->exchange);
     log_child(&call->log, &call->service->logs.root);
     log_field_set(&call->log, "request_id", str_from(call->id));
 }
@@ -180,8 +185,7 @@ static void out_of_memory(struct http_exchange *x)
 {
     char id[REQUEST_ID_MAX + 1], body[ERROR_NO_MEMORY_BYTES];
     make_id(id);
-    const enum lang lang = language_of(header_of(x, "accept-language"), LANG_EN);
-    const size_t len = error_write_no_memory(body, lang, id);
+    const size_t len = error_write_no_memory(body, language_for(x), id);
     call_refuse_no_memory(x, id, (struct str){body, len});
 }
 
