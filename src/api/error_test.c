@@ -39,7 +39,8 @@ static const struct {
      "upstream_dns_failed upstream_refused upstream_reset upstream_tls_failed "
      "upstream_invalid_response upstream_auth_failed upstream_error"},
     {503, "server_error",
-     "model_loading queue_full memory_full draining upstream_none_healthy upstream_unavailable"},
+     "model_loading queue_full memory_full draining upstream_none_healthy upstream_unavailable "
+     "too_many_connections"},
     {504, "upstream_error",
      "upstream_connect_timeout upstream_first_byte_timeout upstream_idle_timeout "
      "request_deadline"},
