@@ -57,7 +57,7 @@ struct settings {
         int64_t threads;    /* 0: one per usable core */
         int64_t context;    /* tokens */
         double yarn_factor; /* unset: as the checkpoint says */
-        int64_t max_sequences;
+        int64_t max_sequences, max_waiting;
         int64_t kv_cache_bytes;
         enum kv_setting kv_type;
         bool exact;            /* compute in F32 */

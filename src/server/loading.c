@@ -36,6 +36,7 @@ static struct engine_options options_of(const struct settings *settings)
         .threads = (int)settings->model.threads,
         .context = (uint32_t)settings->model.context,
         .max_sequences = (uint32_t)settings->model.max_sequences,
+        .max_waiting = (uint32_t)settings->model.max_waiting,
         .prefill_chunk = (uint32_t)settings->model.prefill_chunk,
         .kv_cache_bytes = (uint64_t)settings->model.kv_cache_bytes,
         .kv_type = kv_type_for(settings),
