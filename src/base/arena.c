@@ -29,12 +29,13 @@ void arena_release(struct arena *arena)
     arena->used = arena->total_bytes = 0;
 }
 
-/* Blocks double, so that a small arena stays small: one waits with every open stream. */
+/* Blocks grow with the arena, so that a small one stays small: one waits with every open stream. */
 static size_t usual_size(const struct arena *arena)
 {
-    if (arena->total_bytes < FIRST_BLOCK_BYTES)
+    const size_t half = arena->total_bytes / 2;
+    if (half < FIRST_BLOCK_BYTES)
         return FIRST_BLOCK_BYTES;
-    return arena->total_bytes < BLOCK_BYTES ? arena->total_bytes : BLOCK_BYTES;
+    return half < BLOCK_BYTES ? half : BLOCK_BYTES;
 }
 
 static struct arena_block *add_block(struct arena *arena, size_t bytes)

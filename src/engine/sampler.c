@@ -67,13 +67,24 @@ static enum status copy_wishes(struct sampler *sampler, struct reason *why)
 enum status sampler_create(const struct sampling *sampling, uint32_t vocab_size,
                            struct sampler **out, struct reason *why)
 {
-    const bool draws = !is_greedy(sampling), counts = has_penalties(sampling);
     struct sampler *sampler = calloc(1, sizeof *sampler);
     if (!sampler)
         return reason_no_memory(why, sizeof *sampler);
     sampler->sampling = *sampling;
     sampler->vocab_size = vocab_size;
     random_init(&sampler->random, sampling->seed);
+    const enum status status = copy_wishes(sampler, why);
+    if (status == STATUS_OK)
+        *out = sampler;
+    else
+        sampler_destroy(sampler);
+    return status;
+}
+
+enum status sampler_start(struct sampler *sampler, struct reason *why)
+{
+    const uint32_t vocab_size = sampler->vocab_size;
+    const bool draws = !is_greedy(&sampler->sampling), counts = has_penalties(&sampler->sampling);
     /* Large blocks of zeroed memory cost nothing until they are used. */
     if (draws)
         sampler->candidates = calloc(vocab_size, sizeof *sampler->candidates);
@@ -81,16 +92,9 @@ enum status sampler_create(const struct sampling *sampling, uint32_t vocab_size,
         sampler->seen = calloc(vocab_size, sizeof *sampler->seen);
         sampler->listed = calloc(vocab_size, sizeof *sampler->listed);
     }
-    enum status status = STATUS_OK;
     if ((draws && !sampler->candidates) || (counts && (!sampler->seen || !sampler->listed)))
-        status = reason_no_memory(why, vocab_size * sizeof *sampler->candidates);
-    if (status == STATUS_OK)
-        status = copy_wishes(sampler, why);
-    if (status == STATUS_OK)
-        *out = sampler;
-    else
-        sampler_destroy(sampler);
-    return status;
+        return reason_no_memory(why, vocab_size * sizeof *sampler->candidates);
+    return STATUS_OK;
 }
 
 void sampler_destroy(struct sampler *sampler)

@@ -29,8 +29,10 @@ struct sampling {
 
 struct sampler;
 
+/* Small until it is started, which must come before all that follows. Code: memory_full. */
 MUST_CHECK enum status sampler_create(const struct sampling *sampling, uint32_t vocab_size,
                                       struct sampler **out, struct reason *why);
+MUST_CHECK enum status sampler_start(struct sampler *sampler, struct reason *why);
 void sampler_destroy(struct sampler *sampler); /* takes NULL */
 
 /* Tells the sampler of a token of the prompt or of the output: the penalties count them. */

@@ -13,6 +13,7 @@ static struct sampler *create(struct sampling sampling)
 {
     struct sampler *sampler;
     assert_int_equal(sampler_create(&sampling, VOCAB, &sampler, NULL), STATUS_OK);
+    assert_int_equal(sampler_start(sampler, NULL), STATUS_OK);
     return sampler;
 }
 

@@ -28,6 +28,7 @@ struct scheduler {
     struct image_cache *images;
 
     struct sequence *waiting; /* a list in order of arrival */
+    struct sequence *last_waiting;
     uint32_t waiting_count;
     struct sequence **running; /* [max_sequences], the longest running first */
     uint32_t running_count;
@@ -101,11 +102,12 @@ void scheduler_destroy(struct scheduler *s)
 
 void scheduler_add(struct scheduler *s, struct sequence *sequence)
 {
-    struct sequence **end = &s->waiting;
-    while (*end)
-        end = &(*end)->next;
     sequence->next = NULL;
-    *end = sequence;
+    if (s->waiting)
+        s->last_waiting->next = sequence;
+    else
+        s->waiting = sequence;
+    s->last_waiting = sequence;
     s->waiting_count++;
 }
 
@@ -154,6 +156,7 @@ static void end_cancelled(struct scheduler *s, bool all)
             s->waiting_count--;
             end(s, sequence, (struct str){0}, FINISH_CANCELLED, NULL);
         } else {
+            s->last_waiting = sequence;
             at = &sequence->next;
         }
     }
@@ -174,6 +177,8 @@ static void preempt(struct scheduler *s)
     struct sequence *sequence = s->running[--s->running_count];
     let_go(s, sequence);
     sequence->next = s->waiting;
+    if (!s->waiting)
+        s->last_waiting = sequence;
     s->waiting = sequence;
     s->waiting_count++;
 }
@@ -198,12 +203,25 @@ static void adopt_pages(struct scheduler *s, struct sequence *sequence)
     }
 }
 
+/* The first of the queue leaves it. */
+static void take_first(struct scheduler *s)
+{
+    s->waiting = s->waiting->next;
+    s->waiting_count--;
+}
+
 /* Sequences start in the order of arrival, as soon as their tokens so far fit, and one page more
  * for each that runs already. */
 static void admit(struct scheduler *s)
 {
     while (s->waiting && s->running_count < s->options.max_sequences) {
         struct sequence *sequence = s->waiting;
+        struct reason why;
+        if (sequence_start(sequence, &why) != STATUS_OK) {
+            take_first(s);
+            end(s, sequence, (struct str){0}, FINISH_FAILED, &why);
+            continue;
+        }
         const uint32_t reached = sequence->reached, reused = sequence->reused;
         adopt_pages(s, sequence);
         const uint32_t more = kv_pages_for(sequence->count) - sequence->pages.count;
@@ -216,8 +234,7 @@ static void admit(struct scheduler *s)
         const bool fits = kv_pages_grow(s->cache, &sequence->pages, sequence->count);
         assert(fits); /* the cache holds the context of one sequence */
         (void)fits;
-        s->waiting = sequence->next;
-        s->waiting_count--;
+        take_first(s);
         if (!sequence->started_ns)
             sequence->started_ns = clock_ns(&clock_system);
         s->running[s->running_count++] = sequence;

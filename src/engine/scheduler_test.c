@@ -102,6 +102,31 @@ static void two_sequences_progress_together(void **state)
     scheduler_destroy(scheduler);
 }
 
+/* The queue's end is known also when the last of it left. */
+static void who_leaves_the_queue_loses_nobody(void **state)
+{
+    (void)state;
+    static struct answer answers[5];
+    struct scheduler *scheduler = new_scheduler(1, 32);
+    struct sequence *sequences[5];
+    for (int i = 0; i < 4; i++)
+        sequences[i] = add(scheduler, demo_prompt(model, "ping"), 8, &answers[i]);
+    assert_true(scheduler_step(scheduler));
+    assert_false(sequences[3]->started); /* what waits has little memory */
+    sequence_cancel(sequences[2]);
+    sequence_cancel(sequences[3]);
+    assert_true(scheduler_step(scheduler));
+    sequences[4] = add(scheduler, demo_prompt(model, "ping"), 8, &answers[4]);
+    run_to_end(scheduler);
+    for (int i = 0; i < 5; i++) {
+        const bool cancelled = i == 2 || i == 3;
+        assert_int_equal(answers[i].finish, cancelled ? FINISH_CANCELLED : FINISH_LENGTH);
+        sequence_release(sequences[i]);
+    }
+    assert_int_equal(ended, 5);
+    scheduler_destroy(scheduler);
+}
+
 static void a_long_prompt_stops_nobody(void **state)
 {
     (void)state;
@@ -262,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_sequences_progress_together),
+        cmocka_unit_test(who_leaves_the_queue_loses_nobody),
         cmocka_unit_test(a_long_prompt_stops_nobody),
         cmocka_unit_test(cancelling_ends_within_a_step),
         cmocka_unit_test(no_more_run_than_allowed),

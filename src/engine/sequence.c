@@ -28,9 +28,9 @@ static enum status check_length(const struct engine_request *request, uint32_t c
 
 static enum status take_tokens(struct sequence *s, struct token_list *tokens, struct reason *why)
 {
-    int32_t *ids = realloc(tokens->ids, s->max_count * sizeof *ids);
+    int32_t *ids = realloc(tokens->ids, tokens->count * sizeof *ids); /* often shorter */
     if (!ids)
-        return reason_no_memory(why, s->max_count * sizeof *ids);
+        return reason_no_memory(why, tokens->count * sizeof *ids);
     s->ids = ids;
     s->count = (uint32_t)tokens->count;
     *tokens = (struct token_list){0};
@@ -44,9 +44,7 @@ static enum status place_tokens(struct sequence *s, const struct prompt_input *p
     s->positions = calloc(prompt->tokens.count, 3 * sizeof *s->positions);
     s->segments = calloc(s->segment_count + 1, sizeof *s->segments);
     s->features = calloc(s->segment_count + 1, sizeof *s->features);
-    s->pages.cap = kv_pages_for(s->max_count);
-    s->pages.list = calloc(s->pages.cap, sizeof *s->pages.list);
-    if (!s->positions || !s->segments || !s->features || !s->pages.list)
+    if (!s->positions || !s->segments || !s->features)
         return reason_no_memory(why, prompt->tokens.count * 3 * sizeof *s->positions);
     return positions_build(prompt, &s->model->config, s->positions, &s->delta, s->segments, why);
 }
@@ -65,11 +63,9 @@ static enum status check_ids(const struct sequence *s, const struct token_list *
     return STATUS_OK;
 }
 
-static enum status start_sampler(struct sequence *s, const struct sampling *sampling,
-                                 struct reason *why)
+static enum status start_sampler(struct sequence *s, struct reason *why)
 {
-    const enum status status =
-        sampler_create(sampling, s->model->config.text.vocab_size, &s->sampler, why);
+    const enum status status = sampler_start(s->sampler, why);
     for (uint32_t i = 0; i < s->prompt_count && status == STATUS_OK; i++)
         sampler_see_prompt(s->sampler, s->ids[i]);
     return status;
@@ -89,14 +85,11 @@ static enum status copy_stop_ids(struct sequence *s, const struct engine_request
     return STATUS_OK;
 }
 
-static enum status prepare_logprobs(struct sequence *s, const struct engine_request *request,
-                                    struct reason *why)
+static enum status prepare_logprobs(struct sequence *s, struct reason *why)
 {
     const size_t bytes = s->model->config.text.vocab_size * sizeof *s->raw_logits;
-    if (!request->logprobs)
+    if (!s->wants_logprobs)
         return STATUS_OK;
-    s->top_logprobs = request->top_logprobs;
-    s->scores_prompt = request->logprobs && request->prompt_logprobs;
     s->raw_logits = malloc(bytes);
     s->logprobs = calloc(1 + (size_t)s->top_logprobs, sizeof *s->logprobs);
     return s->raw_logits && s->logprobs ? STATUS_OK : reason_no_memory(why, bytes);
@@ -122,21 +115,42 @@ static enum status prepare(struct sequence *s, struct engine_request *request, u
     if (status == STATUS_OK)
         status = place_tokens(s, prompt, why);
     if (status == STATUS_OK)
-        status =
-            prefix_init(&s->prefix, request->prefix_seed ^ precision_seed(s), s->pages.cap, why);
-    if (status == STATUS_OK)
         status = take_tokens(s, &prompt->tokens, why);
     if (status == STATUS_OK)
-        status = start_sampler(s, &request->sampling, why);
+        status =
+            sampler_create(&request->sampling, s->model->config.text.vocab_size, &s->sampler, why);
     if (status == STATUS_OK)
         status = text_stream_init(&s->text, request->stop, request->stop_count,
                                   request->skip_special, why);
     s->text.include_stop = request->include_stop;
+    return status == STATUS_OK ? copy_stop_ids(s, request, why) : status;
+}
+
+/* Room for the tokens to come, and for the pages that hold them. */
+static enum status grow_tokens(struct sequence *s, struct reason *why)
+{
+    int32_t *ids = realloc(s->ids, s->max_count * sizeof *ids);
+    if (!ids)
+        return reason_no_memory(why, s->max_count * sizeof *ids);
+    s->ids = ids;
+    s->pages.cap = kv_pages_for(s->max_count);
+    s->pages.list = calloc(s->pages.cap, sizeof *s->pages.list);
+    if (!s->pages.list)
+        return reason_no_memory(why, s->pages.cap * sizeof *s->pages.list);
+    return prefix_init(&s->prefix, s->prefix_seed ^ precision_seed(s), s->pages.cap, why);
+}
+
+enum status sequence_start(struct sequence *s, struct reason *why)
+{
+    if (s->started)
+        return STATUS_OK;
+    s->started = true;
+    enum status status = grow_tokens(s, why);
     if (status == STATUS_OK)
-        status = copy_stop_ids(s, request, why);
+        status = start_sampler(s, why);
     if (status == STATUS_OK)
-        status = prepare_logprobs(s, request, why);
-    return status;
+        status = text_stream_start(&s->text, why);
+    return status == STATUS_OK ? prepare_logprobs(s, why) : status;
 }
 
 enum status sequence_create(const struct model *model, uint32_t context,
@@ -157,6 +171,10 @@ enum status sequence_create(const struct model *model, uint32_t context,
     s->bad_words = request->bad_words;
     s->stop_id = -1;
     s->submitted_ns = clock_ns(&clock_system);
+    s->wants_logprobs = request->logprobs;
+    s->top_logprobs = request->top_logprobs;
+    s->scores_prompt = request->logprobs && request->prompt_logprobs;
+    s->prefix_seed = request->prefix_seed;
     s->thinking = request->thinking;
     s->thinks = s->thinking.possible && s->thinking.begun;
     s->visuals = request->prompt.visuals;

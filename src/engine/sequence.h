@@ -26,8 +26,10 @@ struct sequence {
     bool include_stop;
     const struct bad_words *bad_words; /* NULL: none */
     struct thinking thinking;
+    bool wants_logprobs;
     uint32_t top_logprobs;
     bool scores_prompt;
+    uint64_t prefix_seed;
     struct visual *visuals; /* owned: the segments' patches */
     size_t visual_count;
     int32_t *positions; /* [3][prompt_count] */
@@ -36,9 +38,10 @@ struct sequence {
 
     /* The scheduler thread's. */
     struct sequence *next; /* in its queue */
-    int32_t *ids;          /* [max_count] */
-    uint32_t count;        /* tokens known */
-    uint32_t cached;       /* tokens whose keys and values are in the pages */
+    bool started;
+    int32_t *ids;    /* [max_count] once it is started, until then those of the prompt */
+    uint32_t count;  /* tokens known */
+    uint32_t cached; /* tokens whose keys and values are in the pages */
     struct kv_pages pages;
     struct prefix prefix; /* digests of its full pages, as far as they were needed */
     uint32_t published;   /* full pages that others may find */
@@ -72,6 +75,10 @@ struct sequence {
 MUST_CHECK enum status sequence_create(const struct model *model, uint32_t context,
                                        struct engine_request *request, struct sequence **out,
                                        struct reason *why);
+
+/* Takes the memory that generating needs; what waits has little. Once; code: memory_full. */
+MUST_CHECK enum status sequence_start(struct sequence *sequence, struct reason *why);
+
 /* Must be over, or never have been scheduled. Takes NULL. */
 void sequence_destroy(struct sequence *sequence);
 

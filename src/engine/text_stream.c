@@ -9,16 +9,18 @@ enum { TOKEN_TEXT_MAX = 1 << 20, FIRST_RESERVE = 1024 };
 static enum status copy_stops(struct text_stream *stream, const struct str *stop, size_t count,
                               size_t total, struct reason *why)
 {
-    stream->stop_text = malloc(total + 1);
-    if (!stream->stop_text)
-        return reason_no_memory(why, total + 1);
-    char *to = stream->stop_text;
+    const size_t bytes = count * sizeof *stream->stop + total;
+    if (total == 0)
+        return STATUS_OK;
+    stream->stop = malloc(bytes);
+    if (!stream->stop)
+        return reason_no_memory(why, bytes);
+    char *to = (char *)(stream->stop + count);
     for (size_t i = 0; i < count; i++) {
         if (stop[i].len == 0)
             continue;
         memcpy(to, stop[i].ptr, stop[i].len);
-        stream->stop_index[stream->stop_count] = (int32_t)i;
-        stream->stop[stream->stop_count++] = (struct str){to, stop[i].len};
+        stream->stop[stream->stop_count++] = (struct stop_string){{to, stop[i].len}, (int32_t)i};
         to += stop[i].len;
     }
     return STATUS_OK;
@@ -38,18 +40,22 @@ enum status text_stream_init(struct text_stream *stream, const struct str *stop,
         total += stop[i].len;
     decode_stream_init(&stream->decode, skip_special);
     buf_init(&stream->text, TOKEN_TEXT_MAX + total);
-    enum status status = copy_stops(stream, stop, stop_count, total, why);
-    if (status == STATUS_OK && !buf_reserve(&stream->text, FIRST_RESERVE + total))
-        status = reason_no_memory(why, FIRST_RESERVE + total);
+    const enum status status = copy_stops(stream, stop, stop_count, total, why);
     if (status != STATUS_OK)
         text_stream_release(stream);
     return status;
 }
 
+enum status text_stream_start(struct text_stream *stream, struct reason *why)
+{
+    const size_t bytes = stream->text.max - TOKEN_TEXT_MAX + FIRST_RESERVE;
+    return buf_reserve(&stream->text, bytes) ? STATUS_OK : reason_no_memory(why, bytes);
+}
+
 void text_stream_release(struct text_stream *stream)
 {
     buf_release(&stream->text);
-    free(stream->stop_text);
+    free(stream->stop);
     *stream = (struct text_stream){0};
 }
 
@@ -62,7 +68,7 @@ static enum match match_at(const struct text_stream *stream, struct str text, si
 {
     enum match best = MATCH_NONE;
     for (size_t i = 0; i < stream->stop_count; i++) {
-        const struct str stop = stream->stop[i];
+        const struct str stop = stream->stop[i].text;
         const size_t n = stop.len < text.len ? stop.len : text.len;
         if (memcmp(stop.ptr, text.ptr, n) != 0)
             continue;
@@ -92,8 +98,8 @@ static struct str give_ready(struct text_stream *stream, bool more_may_come)
     }
     stream->stopped = ready < text.len && match == MATCH_WHOLE;
     if (stream->stopped) {
-        stream->stopped_by = stream->stop_index[which];
-        ready += stream->include_stop ? stream->stop[which].len : 0;
+        stream->stopped_by = stream->stop[which].index;
+        ready += stream->include_stop ? stream->stop[which].text.len : 0;
     }
     stream->given = ready;
     return str_slice(text, 0, ready);

@@ -9,15 +9,18 @@
 
 enum { STOP_STRINGS_MAX = 16 };
 
+struct stop_string {
+    struct str text;
+    int32_t index; /* in the caller's list */
+};
+
 struct text_stream {
     struct decode_stream decode;
     struct buf text; /* decoded; its first `given` bytes were given out */
     size_t given;
-    size_t settled; /* bytes in which no stop string may end: text of the first tokens */
-    struct str stop[STOP_STRINGS_MAX];    /* pointers into stop_text */
-    int32_t stop_index[STOP_STRINGS_MAX]; /* in the caller's list */
+    size_t settled;           /* bytes in which no stop string may end: text of the first tokens */
+    struct stop_string *stop; /* [stop_count], and behind them their texts; NULL: none */
     size_t stop_count;
-    char *stop_text;
     bool include_stop; /* a match is given out too; for the caller to set after init */
     bool stopped;
     int32_t stopped_by; /* stopped: the index of the stop string in the caller's list */
@@ -26,6 +29,8 @@ struct text_stream {
 /* Copies the stop strings (empty ones are ignored). */
 MUST_CHECK enum status text_stream_init(struct text_stream *stream, const struct str *stop,
                                         size_t stop_count, bool skip_special, struct reason *why);
+/* Takes the memory that later pushes will mostly do with. */
+MUST_CHECK enum status text_stream_start(struct text_stream *stream, struct reason *why);
 void text_stream_release(struct text_stream *stream); /* takes a zeroed one too */
 
 /* The text that token `id` makes ready; valid until the next call. may_stop: a stop string that

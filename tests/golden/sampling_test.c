@@ -66,6 +66,7 @@ static void compare(const struct json *row, struct sampling sampling, const stru
     assert_int_equal(n, VOCAB);
     struct sampler *sampler;
     assert_int_equal(sampler_create(&sampling, VOCAB, &sampler, NULL), STATUS_OK);
+    assert_int_equal(sampler_start(sampler, NULL), STATUS_OK);
     see_all(sampler, golden_get(row, "prompt"), sampler_see_prompt);
     see_all(sampler, golden_get(row, "generated"), sampler_see_output);
     const struct candidate *list;
