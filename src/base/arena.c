@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_BLOCK_BYTES = 1024, BLOCK_BYTES = 16 * 1024 };
+enum { FIRST_BLOCK_BYTES = 512, BLOCK_BYTES = 16 * 1024 };
 
 struct arena_block {
     struct arena_block *next;

@@ -60,8 +60,10 @@ struct connection {
 
     struct buf out, flying; /* to be sent, being sent */
     struct buf wire;        /* TLS: what of `out` is encrypted already, and handshakes */
-    uv_write_t write;
-    uv_shutdown_t shutdown;
+    union {
+        uv_write_t write;
+        uv_shutdown_t shutdown; /* once nothing is written any more */
+    } request;
     bool writing;
     int64_t progress_ns; /* when the client last took a byte */
     size_t queued;       /* unsent bytes then */

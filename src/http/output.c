@@ -198,13 +198,14 @@ static void cut_slow_reader(struct connection *c)
     connection_close(c, &why);
 }
 
-/* `bytes` are out. Small buffers stay for the next answer. */
+/* `bytes` are out. Small buffers stay for the next answer, but not with a stream, which may have
+ * nothing to say for long. */
 static void note_sent(struct connection *c, struct buf *buf, size_t bytes)
 {
     c->exchange.sent_bytes += bytes;
     if (bytes < buf->len)
         buf_consume(buf, bytes);
-    else if (buf->cap > KEPT_BUFFER_BYTES)
+    else if (buf->cap > KEPT_BUFFER_BYTES || c->state == CONNECTION_ANSWER)
         buf_release(buf);
     else
         buf_clear(buf);
@@ -236,7 +237,7 @@ static int send_rest(struct connection *c, struct buf *ready)
     c->progress_ns = c->server->now_ns;
     c->queued = c->flying.len;
     connection_recount(c);
-    return uv_write(&c->write, &c->uv.stream, &piece, 1, on_write);
+    return uv_write(&c->request.write, &c->uv.stream, &piece, 1, on_write);
 }
 
 /* Nearly every answer is taken at once; uv_write would ask for another turn of the loop, and
