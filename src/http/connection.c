@@ -274,7 +274,8 @@ static void linger(struct connection *c)
     connection_set_state(c, CONNECTION_LINGER);
     if (!c->endless)
         connection_end_tls(c);
-    if (c->endless || c->input_ended || uv_shutdown(&c->request.shutdown, &c->uv.stream, on_shutdown) != 0)
+    if (c->endless || c->input_ended ||
+        uv_shutdown(&c->request.shutdown, &c->uv.stream, on_shutdown) != 0)
         connection_close(c, NULL);
     else
         start_reading(c);

@@ -24,7 +24,7 @@ struct call {
     struct http_field cors[CORS_FIELDS_MAX]; /* headers of every answer */
     const char *ignored; /* fields of the body that were, for x-ignored-parameters; NULL: none */
 
-    bool apart;          /* it came to an address of the metrics */
+    bool apart; /* it came to an address of the metrics */
 
     /* For the access log and the metrics. */
     const char *code; /* of the error that was answered; NULL: none */

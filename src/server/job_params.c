@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 
-static enum status check_id(const struct job *job, const char *path, int32_t id,
-                            struct reason *why)
+static enum status check_id(const struct job *job, const char *path, int32_t id, struct reason *why)
 {
     const uint32_t size = job->service->model->config.text.vocab_size;
     if ((uint32_t)id < size)
