@@ -4,6 +4,7 @@
 #include "engine/vision.h"
 #include "os/cpu.h"
 #include "os/memory.h"
+#include "os/thread.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -110,6 +111,7 @@ static void *run(void *arg)
 {
     struct engine *engine = arg;
     bool busy = false;
+    thread_step_back(); /* as the team that it computes with */
     pthread_mutex_lock(&engine->lock);
     for (;;) {
         while (!busy && !engine->incoming && !engine->stopping)

@@ -1,5 +1,7 @@
 #include "os/pool.h"
+
 #include "os/cpu.h"
+#include "os/thread.h"
 
 #include <pthread.h>
 #include <stdalign.h>
@@ -146,6 +148,7 @@ static void wait_for_chunks(struct pool *pool)
 static void *worker_main(void *arg)
 {
     const struct worker *worker = arg;
+    thread_step_back();
     while (!atomic_load(&worker->pool->stop)) {
         wait_for_work(worker->pool);
         run_chunks(worker->pool, worker->index);
