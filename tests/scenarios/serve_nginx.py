@@ -152,12 +152,17 @@ class BehindNginx(unittest.TestCase):
 
     def test_a_client_that_leaves(self):
         server, nginx = self.serve()
-        with Connection("127.0.0.1", nginx.port) as connection:
-            connection.send(request_bytes("POST", CHAT, endless(stream=True),
-                                          {"X-Request-Id": "leaves"}))
-            connection.read_head()
-        line = server.access("leaves")
-        self.assertEqual((line["status"], line["code"]), (499, "client_closed"))
+        for stream in (True, False):
+            name = f"leaves-{stream}"
+            with Connection("127.0.0.1", nginx.port) as connection:
+                body = endless(n=16, stream=stream)
+                connection.send(request_bytes("POST", CHAT, body, {"X-Request-Id": name}))
+                if stream:
+                    connection.read_head()
+                else:
+                    time.sleep(0.2)
+            line = server.access(name)
+            self.assertEqual((line["status"], line["code"]), (499, "client_closed"))
 
     def test_connections_are_kept(self):
         server, nginx = self.serve()
