@@ -2,8 +2,10 @@
 #include "http/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,38 +27,52 @@ struct listener {
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
 
-static void accept_one(struct listener *listener)
+/* Whether so few descriptors are left that a connection could not be taken, or not be served. libuv
+ * would close what it cannot take, without a word. */
+static bool descriptors_are_scarce(void)
 {
-    struct http_server *server = listener->server;
-    listener->waiting = server->connection_count >= server->options.connections_max ||
-                        !connection_accept(server, &listener->uv.stream, listener->secure);
-    server->accept_paused = server->accept_paused || listener->waiting;
+    enum { SPARE = 16 };
+    struct rlimit limit;
+    const int lowest_free = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (lowest_free < 0)
+        return true;
+    close(lowest_free);
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)lowest_free + SPARE >= limit.rlim_cur;
 }
 
-/* libuv closes what it cannot take for lack of descriptors, so that it does not wait forever. */
 static void tell_no_descriptors(struct http_server *server)
 {
     enum { TELL_EVERY_S = 60 };
-    const int64_t now = (int64_t)uv_hrtime();
     struct reason why;
-    if (server->refused_ns && now - server->refused_ns < TELL_EVERY_S * (int64_t)1000000000)
+    if (server->refused_ns &&
+        server->now_ns - server->refused_ns < TELL_EVERY_S * (int64_t)1000000000)
         return;
-    server->refused_ns = now;
+    server->refused_ns = server->now_ns;
     reason_set(&why, "no_descriptors",
-               "Connections are refused: the process has no file descriptors left (%u are "
+               "Connections wait: the process has hardly any file descriptors left (%u are "
                "connections).",
-               "连接被拒绝：进程的文件描述符已用尽（其中 %u 个为连接）。",
+               "连接正在等待：进程的文件描述符几乎用尽（其中 %u 个为连接）。",
                server->connection_count);
     server->handler.on_refused(server->handler.arg, "", &why);
+}
+
+static void accept_one(struct listener *listener)
+{
+    struct http_server *server = listener->server;
+    const bool scarce = descriptors_are_scarce();
+    if (scarce)
+        tell_no_descriptors(server);
+    listener->waiting = scarce || server->connection_count >= server->options.connections_max ||
+                        !connection_accept(server, &listener->uv.stream, listener->secure);
+    server->accept_paused = server->accept_paused || listener->waiting;
 }
 
 static void on_connection(uv_stream_t *stream, int error)
 {
     struct listener *listener = stream->data;
+    listener->server->now_ns = (int64_t)uv_hrtime();
     if (error == 0)
         accept_one(listener);
-    else if (error == UV_EMFILE || error == UV_ENFILE)
-        tell_no_descriptors(listener->server);
 }
 
 void listeners_resume(struct http_server *server)

@@ -51,7 +51,7 @@ struct http_handler {
      * memory_full. */
     void (*on_end)(void *arg, struct http_exchange *x, const struct reason *cut);
     /* A connection ended before there was any request: tls_failed, too_many_connections. Or one
-     * could not be taken, and `peer` is "": no_descriptors, told once a minute. */
+     * could not be taken yet, and `peer` is "": no_descriptors, told once a minute. */
     void (*on_refused)(void *arg, const char *peer, const struct reason *why);
     /* There is no memory for the answer, and nothing of it was sent: writes another one, complete
      * with its head, and returns its length. Allocates nothing. NULL: the connection is closed. */

@@ -2,6 +2,7 @@
 """Who connects, and where: the PROXY protocol, connections of one address, descriptors, IPv6."""
 import fcntl
 import os
+import resource
 import signal
 import socket
 import struct
@@ -156,6 +157,21 @@ class Limits(unittest.TestCase):
                 self.assertEqual(connection.request("GET", "/health").status, 200)
             reply = server.chat(chat_body("你好", max_tokens=2))
             self.assertEqual(reply.status, 200)
+
+    def test_descriptors_run_out(self):
+        """For whatever reason: connections wait, the log says so, and none is lost."""
+        with Server() as server:
+            used = len(os.listdir(f"/proc/{server.pid}/fd"))
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 26, used + 26))
+            held = [server.connect() for _ in range(30)]
+            wait_until(lambda: any('"no_descriptors"' in line for line in list(server.err)))
+            for connection in held[:8]:
+                self.assertEqual(connection.request("GET", "/health").status, 200)
+            for number, connection in enumerate(held):
+                if number >= 8:
+                    self.assertEqual(connection.request("GET", "/health").status, 200)
+                connection.close()
+            self.assertEqual(server.request("GET", "/health").status, 200)
 
     def test_ipv6(self):
         with Server(listen=("--listen", "[::1]:0,127.0.0.1:0")) as server:
