@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """/metrics: its form, its figures, and who may read it."""
+import json
 import re
 import shutil
 import socket
@@ -220,6 +221,14 @@ class Files(unittest.TestCase):
         samples = {name for family in self.families.values() for name, _, _ in family.samples}
         for name in self.names_in(query):
             self.assertIn(name, samples, query)
+
+    def test_dashboard(self):
+        dashboard = json.loads((ROOT / "etc/grafana/qvl.json").read_text(encoding="utf-8"))
+        queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        self.assertGreater(len(queries), 12)
+        for query in queries:
+            self.assertTrue(self.names_in(query), query)
+            self.check_query(query)
 
     def test_alerts(self):
         rules = yaml.safe_load((ROOT / "etc/prometheus/qvl-alerts.yml").read_text(encoding="utf-8"))
