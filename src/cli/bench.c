@@ -216,4 +216,9 @@ static int run(struct cli *cli, int argc, char **argv)
     return EXIT_USAGE;
 }
 
-const struct command command_bench = {"bench", {"measure the engine", "测量引擎速度"}, run};
+const struct command command_bench = {
+    .name = "bench",
+    .summary = {"measure the engine", "测量引擎速度"},
+    .run = run,
+    .actions = "engine",
+};

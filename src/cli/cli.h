@@ -28,8 +28,9 @@ enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 struct cli {
     enum lang lang;
     enum color_choice color;
-    int verbosity;      /* -1: quiet, 0, 1: verbose */
-    const char *config; /* --config FILE; NULL: not given */
+    int verbosity;                /* -1: quiet, 0, 1: verbose */
+    const char *config;           /* --config FILE; NULL: not given */
+    struct option_viewer *viewer; /* NULL, or who looks at a command's options (options.h) */
 };
 
 struct command {
@@ -37,6 +38,9 @@ struct command {
     const char *summary[LANG_COUNT]; /* one line for `qvl help` */
     /* argv[0] is the command's name; argv[argc] is NULL. */
     int (*run)(struct cli *cli, int argc, char **argv);
+    const char *actions; /* "check|show": what its first argument must be; NULL: anything */
+    bool paths;          /* the arguments behind the action are paths */
+    bool settings;       /* all settings are options too */
 };
 
 extern const struct command command_serve, command_chat, command_config, command_model,

@@ -200,4 +200,9 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_config = {
-    "config", {"check, show, explain the configuration", "检查、显示、说明配置"}, run};
+    .name = "config",
+    .summary = {"check, show, explain the configuration", "检查、显示、说明配置"},
+    .run = run,
+    .actions = "check|show|reference",
+    .settings = true,
+};

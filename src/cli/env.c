@@ -213,4 +213,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_env = {
-    "env", {"what this machine can run, and how fast", "本机能运行什么，速度如何"}, run};
+    .name = "env",
+    .summary = {"what this machine can run, and how fast", "本机能运行什么，速度如何"},
+    .run = run,
+};

@@ -1,13 +1,15 @@
 /* qvl: one program, one file per command. */
 #include "base/str.h"
+#include "cli/complete.h"
 #include "cli/options.h"
 
 #include "os/standard_streams.h"
 
 #include <locale.h>
 
-static const struct command *const commands[] = {&command_serve, &command_chat,  &command_config,
-                                                 &command_model, &command_bench, &command_env};
+static const struct command *const commands[] = {
+    &command_serve, &command_chat, &command_config, &command_model, &command_bench,
+    &command_env,   NULL};
 
 static void print_help(const struct cli *cli, FILE *out)
 {
@@ -18,7 +20,7 @@ static void print_help(const struct cli *cli, FILE *out)
                  "qvl 以 OpenAI 兼容的 API 提供 Qwen3-VL 服务，并可访问任何此类 API。"),
         "qvl [--config FILE] [--lang en|zh] [--color WHEN] [-q|-v] COMMAND [OPTIONS]",
         cli_text(cli, "Commands:", "命令："));
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+    for (size_t i = 0; commands[i]; i++)
         fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary[cli->lang]);
     fprintf(out, "\n%s\n",
             cli_text(cli, "qvl COMMAND --help says more about one of them.",
@@ -27,7 +29,7 @@ static void print_help(const struct cli *cli, FILE *out)
 
 static const struct command *find(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+    for (size_t i = 0; commands[i]; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
@@ -35,8 +37,8 @@ static const struct command *find(const char *name)
 
 static int unknown(const struct cli *cli, const char *name)
 {
-    const char *names[ARRAY_LEN(commands) + 1] = {0};
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+    const char *names[ARRAY_LEN(commands)] = {0};
+    for (size_t i = 0; commands[i]; i++)
         names[i] = commands[i]->name;
     const char *near = str_nearest(str_from(name), names);
     if (near)
@@ -64,6 +66,10 @@ int main(int argc, char **argv)
     const char *name = argc > 1 + help_word ? argv[1 + help_word] : NULL;
     if (!name) {
         print_help(&cli, stdout);
+        return EXIT_OK;
+    }
+    if (!help_word && strcmp(name, "complete") == 0) {
+        complete(&cli, commands, argv + 2);
         return EXIT_OK;
     }
     const struct command *command = find(name);

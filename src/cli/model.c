@@ -221,7 +221,10 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_model = {
-    "model",
-    {"check a checkpoint, show what it is, or quantize it", "检查模型、显示其信息，或量化"},
-    run,
+    .name = "model",
+    .summary = {"check a checkpoint, show what it is, or quantize it",
+                "检查模型、显示其信息，或量化"},
+    .run = run,
+    .actions = "check|info|quantize",
+    .paths = true,
 };

@@ -42,8 +42,8 @@ static void set_globals(struct parser *p, struct globals *g, struct cli *cli)
          '\0',
          OPTION_TEXT,
          &g->color,
-         "WHEN",
-         {"auto, always or never", "颜色：auto、always 或 never"}},
+         "auto|always|never",
+         {"colours and moving lines", "颜色与动态进度"}},
         {"config", '\0', OPTION_TEXT, &cli->config, "FILE", {"configuration file", "配置文件"}},
         {"quiet", 'q', OPTION_FLAG, &g->quiet, NULL, {"say less", "减少输出"}},
         {"verbose", 'v', OPTION_FLAG, &g->verbose, NULL, {"say more", "增加输出"}},
@@ -239,6 +239,10 @@ static enum parse_result check_count(const struct cli *cli, const struct usage *
 
 enum parse_result options_parse(struct cli *cli, const struct usage *usage, int *argc, char **argv)
 {
+    if (cli->viewer) {
+        options_view(cli, usage, cli->viewer);
+        return PARSE_DONE;
+    }
     struct globals globals = {0};
     struct parser parser = {.cli = cli, .options = usage->options, .argv = argv, .argc = *argc};
     set_globals(&parser, &globals, cli);
@@ -271,6 +275,21 @@ enum parse_result options_parse_global(struct cli *cli, int *argc, char **argv, 
     *help = globals.help;
     *version = globals.version;
     return result;
+}
+
+void options_view(const struct cli *cli, const struct usage *usage, struct option_viewer *viewer)
+{
+    struct cli scratch = *cli;
+    struct globals globals;
+    struct parser parser;
+    const struct option *options = usage ? usage->options : NULL;
+    set_globals(&parser, &globals, &scratch);
+    for (const struct option *o = options; o && o->name; o++)
+        viewer->see(viewer, o);
+    for (const struct option *o = parser.global; o->name; o++)
+        if (!find_in(options, str_from(o->name), '\0') &&
+            (!usage || strcmp(o->name, "version") != 0))
+            viewer->see(viewer, o);
 }
 
 static void print_row(const struct cli *cli, const struct option *o, FILE *out)

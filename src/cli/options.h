@@ -41,9 +41,14 @@ struct usage {
     int min_arguments, max_arguments; /* -1: any number */
 };
 
+/* Completion looks at a command's options instead of running it. */
+struct option_viewer {
+    void (*see)(struct option_viewer *viewer, const struct option *option);
+};
+
 enum parse_result {
     PARSE_OK,
-    PARSE_DONE,  /* --help was printed: exit 0 */
+    PARSE_DONE,  /* --help was printed, or cli->viewer saw the options: exit 0 */
     PARSE_WRONG, /* the mistake was printed: exit EXIT_USAGE */
 };
 
@@ -55,6 +60,9 @@ enum parse_result options_parse(struct cli *cli, const struct usage *usage, int 
  * which is argv[1] afterwards. *help and *version: --help, --version were given. */
 enum parse_result options_parse_global(struct cli *cli, int *argc, char **argv, bool *help,
                                        bool *version);
+
+/* Shows the command's options, then those of all commands; usage NULL: the latter alone. */
+void options_view(const struct cli *cli, const struct usage *usage, struct option_viewer *viewer);
 
 void options_print_help(const struct cli *cli, const struct usage *usage, FILE *out);
 

@@ -171,7 +171,7 @@ static int parse_and_serve(struct cli *cli, int argc, char **argv, struct settin
     static const struct usage usage = {.synopsis = "qvl serve [OPTIONS]"};
     struct reason why;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+        if (!cli->viewer && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             print_help(cli);
             return EXIT_OK;
         }
@@ -201,4 +201,9 @@ static int run(struct cli *cli, int argc, char **argv)
     return code;
 }
 
-const struct command command_serve = {"serve", {"run the service", "运行服务"}, run};
+const struct command command_serve = {
+    .name = "serve",
+    .summary = {"run the service", "运行服务"},
+    .run = run,
+    .settings = true,
+};
