@@ -171,7 +171,7 @@ class WhoseRefusal(unittest.TestCase):
         with Server("--server.max-body", "64KiB") as server:
             with Nginx(server.port) as nginx:
                 self.of_qvl(self.ask(nginx, content="x" * 100_000), 413, "body_too_large")
-            with Nginx(server.port, ("client_max_body_size 64m;", "client_max_body_size 1k;")) as nginx:
+            with Nginx(server.port, ("client_max_body_size 65m;", "client_max_body_size 1k;")) as nginx:
                 self.of_nginx(self.ask(nginx, content="x" * 100_000), 413)
                 self.assertEqual(len(requests_of(server)), 1)
 

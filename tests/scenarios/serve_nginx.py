@@ -134,7 +134,7 @@ class BehindNginx(unittest.TestCase):
             reply = nginx.request("POST", CHAT, large)
             self.assertEqual((reply.status, reply.code()), (413, "body_too_large"))
             self.assertEqual(reply.header("x-should-retry"), "false")
-        with Nginx(server.port, ("client_max_body_size 64m;", "client_max_body_size 1k;")) as nginx:
+        with Nginx(server.port, ("client_max_body_size 65m;", "client_max_body_size 1k;")) as nginx:
             reply = nginx.request("POST", CHAT, large)
             self.assertEqual((reply.status, reply.header("content-type")), (413, "text/html"))
 
