@@ -13,7 +13,7 @@ enum { OUTPUT_BYTES = 16 << 20 };
 extern char **environ;
 
 struct config_options {
-    bool json, yaml;
+    bool json, yaml, man;
 };
 
 static enum status load(const struct cli *cli, const struct settings_flags *flags,
@@ -117,6 +117,8 @@ static int reference(const struct cli *cli, const struct config_options *options
     buf_init(&out, OUTPUT_BYTES);
     if (options->yaml)
         settings_example_write(&settings_table, &out, cli->lang);
+    else if (options->man)
+        settings_manual_write(&settings_table, &out, cli->lang);
     else
         settings_reference_write(&settings_table, &out, cli->lang);
     print(&out);
@@ -154,6 +156,12 @@ static int run_one(struct cli *cli, int argc, char **argv, const struct settings
          &values.yaml,
          NULL,
          {"reference: as a configuration file with comments", "reference：输出带注释的配置文件"}},
+        {"man",
+         '\0',
+         OPTION_FLAG,
+         &values.man,
+         NULL,
+         {"reference: as a manual page", "reference：输出手册页"}},
         {0},
     };
     const struct usage usage = {
@@ -187,7 +195,7 @@ static int run_one(struct cli *cli, int argc, char **argv, const struct settings
 static int run(struct cli *cli, int argc, char **argv)
 {
     static const char *const others[] = {"help",    "lang=", "color=", "config=", "quiet",
-                                         "verbose", "json",  "yaml",   NULL};
+                                         "verbose", "json",  "yaml",   "man",     NULL};
     struct settings_flags flags = {0};
     struct reason why;
     int code = EXIT_USAGE;

@@ -15,3 +15,12 @@ void settings_example_write(const struct setting_table *table, struct buf *out, 
 
 /* The reference in Markdown: docs/settings.md, docs/settings.zh.md. */
 void settings_reference_write(const struct setting_table *table, struct buf *out, enum lang lang);
+
+/* The manual page of the file: docs/man/qvl.yaml.5, docs/man/qvl.yaml.zh.5. */
+void settings_manual_write(const struct setting_table *table, struct buf *out, enum lang lang);
+
+/* "size, from 1KiB to 16GiB; default `64MiB`" */
+void setting_type_text(const struct setting *row, struct buf *out, enum lang lang);
+
+/* "`--server.max-body`" */
+void setting_flags_text(const struct setting *row, struct buf *out);

@@ -71,7 +71,7 @@ static const char *word(enum lang lang, const char *en, const char *zh)
     return lang == LANG_ZH ? zh : en;
 }
 
-static void write_flags(const struct setting *row, struct buf *out)
+void setting_flags_text(const struct setting *row, struct buf *out)
 {
     char flag[SETTING_NAME_MAX];
     setting_flag_name(row, flag);
@@ -84,10 +84,9 @@ static void write_flags(const struct setting *row, struct buf *out)
         buf_puts(out, ", `--host`, `--port`");
 }
 
-/* "- size, from 1KiB to 16GiB; default `64MiB`" */
-static void write_type(const struct setting *row, struct buf *out, enum lang lang)
+void setting_type_text(const struct setting *row, struct buf *out, enum lang lang)
 {
-    buf_printf(out, "- %s", setting_kind(row->type)->name[lang]);
+    buf_puts(out, setting_kind(row->type)->name[lang]);
     const size_t before = out->len;
     buf_puts(out, row->type == SETTING_CHOICE ? word(lang, ": ", "：") : word(lang, ", ", "，"));
     const size_t with_glue = out->len;
@@ -104,7 +103,6 @@ static void write_type(const struct setting *row, struct buf *out, enum lang lan
         buf_puts(out, word(lang, "; unset by default", "；默认不设置"));
     if (row->restart)
         buf_puts(out, word(lang, "; a change needs a restart", "；修改后须重启"));
-    buf_putc(out, '\n');
 }
 
 static void write_rows(const struct setting_table *table, const char *prefix, struct buf *out,
@@ -115,14 +113,16 @@ static void write_rows(const struct setting_table *table, const char *prefix, st
         char variable[SETTING_NAME_MAX];
         setting_variable_name(row, variable);
         buf_printf(out, "\n## %s%s\n\n%s\n\n", prefix, row->path, row->help[lang]);
-        write_type(row, out, lang);
+        buf_puts(out, "- ");
+        setting_type_text(row, out, lang);
+        buf_putc(out, '\n');
         if (row->type == SETTING_RECORDS) {
             char inner[2 * SETTING_NAME_MAX];
             snprintf(inner, sizeof inner, "%s[].", row->path);
             write_rows(row->table, inner, out, lang);
         } else if (!prefix[0]) {
             buf_puts(out, "- ");
-            write_flags(row, out);
+            setting_flags_text(row, out);
             buf_printf(out, word(lang, "; `%s`\n", "；`%s`\n"), variable);
         }
     }

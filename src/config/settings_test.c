@@ -435,6 +435,8 @@ static void the_reference_is_up_to_date(void **state)
         {"docs/settings.zh.md", LANG_ZH, settings_reference_write},
         {"etc/qvl.yaml", LANG_EN, settings_example_write},
         {"etc/qvl.zh.yaml", LANG_ZH, settings_example_write},
+        {"docs/man/qvl.yaml.5", LANG_EN, settings_manual_write},
+        {"docs/man/qvl.yaml.zh.5", LANG_ZH, settings_manual_write},
     };
     const char *root = getenv("QVL_SOURCE_ROOT");
     assert_non_null(root);
