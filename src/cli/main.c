@@ -22,9 +22,13 @@ static void print_help(const struct cli *cli, FILE *out)
         cli_text(cli, "Commands:", "命令："));
     for (size_t i = 0; commands[i]; i++)
         fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary[cli->lang]);
-    fprintf(out, "\n%s\n",
-            cli_text(cli, "qvl COMMAND --help says more about one of them.",
-                     "qvl COMMAND --help 显示该命令的详细说明。"));
+    fprintf(
+        out, "\n%s\n",
+        cli_text(cli,
+                 "qvl COMMAND --help says more about one of them; so do man qvl and man qvl.yaml.\n"
+                 "Installed, bash, zsh and fish complete commands, options and settings.",
+                 "qvl COMMAND --help 显示该命令的详细说明；另见 man qvl 和 man qvl.yaml。\n"
+                 "安装后，bash、zsh 和 fish 可补全命令、选项和设置。"));
 }
 
 static const struct command *find(const char *name)
