@@ -31,13 +31,16 @@ struct listener {
  * would close what it cannot take, without a word. */
 static bool descriptors_are_scarce(void)
 {
-    enum { SPARE = 16 };
+    enum { SPARE_MOST = 16 };
     struct rlimit limit;
     const int lowest_free = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     if (lowest_free < 0)
         return true;
     close(lowest_free);
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)lowest_free + SPARE >= limit.rlim_cur;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return false;
+    const rlim_t eighth = limit.rlim_cur / 8, spare = eighth < SPARE_MOST ? eighth : SPARE_MOST;
+    return (rlim_t)lowest_free + spare >= limit.rlim_cur;
 }
 
 static void tell_no_descriptors(struct http_server *server)
