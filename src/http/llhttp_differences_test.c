@@ -218,9 +218,10 @@ static bool rich_extension(struct str seen)
     return false;
 }
 
+/* The last chunk may have an extension. */
 static bool framing_trailer(struct str seen)
 {
-    return chunked(seen) && holds_text(seen, "0\r\n");
+    return chunked(seen) && (holds_text(seen, "0\r\n") || holds_text(seen, "0;"));
 }
 
 static bool length(struct str seen)

@@ -5,7 +5,7 @@ import threading
 import time
 
 from harness import (DEMO, MODEL, Scenario, chat_body, image_part, main, request_bytes, sample,
-                     user)
+                     user, wait_until)
 
 CHAT = "/v1/chat/completions"
 
@@ -300,7 +300,14 @@ class Completions(Texts):
             if i % 2:
                 time.sleep(0.002 * i)
             connection.reset()
-        self.assertEqual(len(self.answer("hello", max_tokens=1)["choices"]), 1)
+
+        def answered():
+            """Those that left may still be on their way out of the queue."""
+            status = self.server.request("POST", "/v1/completions", {
+                "model": MODEL, "prompt": "hello", "max_tokens": 1}).status
+            self.assertIn(status, (200, 503))
+            return status == 200
+        wait_until(answered)
 
 
 class Tokens(Texts):
