@@ -35,6 +35,8 @@ SANITIZED = is_sanitized()
 SCALE = float(os.environ.get("QVL_SCENARIO_SCALE", "0.1" if SANITIZED else "1"))
 DEADLINE_S = 240 if SANITIZED else 60
 SANITIZER_WORDS = ("Sanitizer", "runtime error:")
+# Every request of every scenario carries it; no log may.
+PLANTED = "sk-planted-7f3a9c0d5e1b4826"
 
 
 def wait_until(condition, seconds=DEADLINE_S, what="the condition"):
@@ -76,6 +78,7 @@ class Server:
                  open_files=None, prepare=None):
         """`prepare` runs in the new process, before the program."""
         self.out, self.err, self.connections = [], [], []
+        self.flags = [str(flag) for flag in flags]
         arguments = [BINARY, *command, "serve", *listen]
         if model:
             arguments += ["--model", str(model), "--name", MODEL]
@@ -178,6 +181,15 @@ class Server:
         for word in SANITIZER_WORDS:
             if word in text:
                 raise AssertionError(text)
+        if PLANTED in self.text() or any(PLANTED in log for log in self.log_files()):
+            raise AssertionError("a secret is in a log")
+
+    def log_files(self):
+        """The contents of the files that flags named as logs."""
+        paths = [pathlib.Path(path) for flag, path in zip(self.flags, self.flags[1:])
+                 if flag in ("--log.access", "--log.error")]
+        return [path.read_text(encoding="utf-8", errors="replace") for path in paths
+                if path.is_file()]
 
     def stop(self):
         """SIGTERM, and nothing to complain about."""
@@ -378,7 +390,7 @@ def request_bytes(method, path, body=None, headers=None):
         body = json.dumps(body)
     if isinstance(body, str):
         body = body.encode("utf-8")
-    fields = {"Host": "localhost"}
+    fields = {"Host": "localhost", "Authorization": "Bearer " + PLANTED}
     if body is not None:
         fields["Content-Type"] = "application/json"
         fields["Content-Length"] = str(len(body))
