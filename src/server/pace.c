@@ -56,6 +56,8 @@ static double rate_of(const struct pace *pace, const struct engine_figures *figu
 
 uint32_t pace_promise(struct pace *pace, const struct engine_figures *figures, int64_t now_ns)
 {
+    if (pace->ended_per_s <= 0 && pace->tokens_per_s <= 0)
+        return PACE_UNKNOWN_MS;
     const double step_ns = 1e9 / rate_of(pace, figures);
     const double live = figures->running + figures->waiting;
     const double most_ns = fmin(step_ns * fmax(live, 1), (double)PACE_MOST_MS * 1e6);

@@ -10,7 +10,12 @@
 
 #include <stdint.h>
 
-enum { PACE_LEAST_MS = 1000, PACE_MOST_MS = 120000, PACE_SAMPLE_MS = 1000 };
+enum {
+    PACE_LEAST_MS = 1000,
+    PACE_MOST_MS = 120000,
+    PACE_SAMPLE_MS = 1000,
+    PACE_UNKNOWN_MS = 2000, /* before anything was seen of the speed: told again soon */
+};
 
 struct pace {
     int64_t sampled_ns; /* 0: not yet */

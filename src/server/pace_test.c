@@ -54,7 +54,7 @@ static void it_stays_within_its_bounds(void **state)
     (void)state;
     struct pace pace = {0};
     struct engine_figures figures = busy();
-    assert_int_equal(pace_promise(&pace, &figures, second), PACE_MOST_MS); /* nothing is known */
+    assert_int_equal(pace_promise(&pace, &figures, second), PACE_UNKNOWN_MS);
     for (int i = 0; i < 100000; i++)
         assert_in_range(pace_promise(&pace, &figures, second), PACE_LEAST_MS, PACE_MOST_MS);
     figures = busy();
