@@ -129,18 +129,11 @@ void http_server_set_options(struct http_server *server, const struct http_serve
     server->options = *options;
 }
 
-enum status http_server_set_trusted(struct http_server *server, const struct address_range *ranges,
-                                    size_t count, struct reason *why)
+void http_server_set_trusted(struct http_server *server, struct address_range *ranges, size_t count)
 {
-    struct address_range *copy = calloc(count + 1, sizeof *copy);
-    if (!copy)
-        return reason_no_memory(why, (count + 1) * sizeof *copy);
-    for (size_t i = 0; i < count; i++)
-        copy[i] = ranges[i];
     free(server->trusted);
-    server->trusted = copy;
+    server->trusted = ranges;
     server->trusted_count = count;
-    return STATUS_OK;
 }
 
 void http_server_set_tls(struct http_server *server, struct tls *tls)

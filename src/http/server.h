@@ -87,10 +87,9 @@ MUST_CHECK enum status http_server_listen(struct http_server *server, const char
 MUST_CHECK enum status http_server_listen_socket(struct http_server *server, int fd, bool secure,
                                                  struct reason *why);
 
-/* The peers that are proxies of ours; copied. Codes: memory_full. */
-MUST_CHECK enum status http_server_set_trusted(struct http_server *server,
-                                               const struct address_range *ranges, size_t count,
-                                               struct reason *why);
+/* The peers that are proxies of ours; malloc'ed, the server's from now on. */
+void http_server_set_trusted(struct http_server *server, struct address_range *ranges,
+                             size_t count);
 
 /* The certificates of connections that begin from now on; held by the server. */
 void http_server_set_tls(struct http_server *server, struct tls *tls);

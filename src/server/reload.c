@@ -24,8 +24,8 @@ static uint32_t connections_max(const struct settings *settings)
     return (uint32_t)spare;
 }
 
-enum status service_set_trusted(struct http_server *server, const struct settings *settings,
-                                struct reason *why)
+enum status service_trusted(const struct settings *settings, struct address_range **out,
+                            struct reason *why)
 {
     const struct text_list *list = &settings->access.trusted_proxies;
     struct address_range *ranges = calloc(list->count + 1, sizeof *ranges);
@@ -34,9 +34,10 @@ enum status service_set_trusted(struct http_server *server, const struct setting
     enum status status = STATUS_OK;
     for (size_t i = 0; i < list->count && !status; i++)
         status = address_range_parse(str_from(list->items[i]), &ranges[i], why);
-    if (!status)
-        status = http_server_set_trusted(server, ranges, list->count, why);
-    free(ranges);
+    if (status)
+        free(ranges);
+    else
+        *out = ranges;
     return status;
 }
 
@@ -99,9 +100,9 @@ static void tell_failure(const struct service *service, const struct reason *why
               why->hint[LANG_EN]);
 }
 
-/* Everything that can fail, before anything changes. */
+/* Everything that can fail, before anything changes; the logs change last, all or nothing. */
 static enum status prepare(struct service *service, struct settings *now, struct tls **tls,
-                           struct reason *why)
+                           struct address_range **trusted, struct reason *why)
 {
     const struct settings *first = service->first;
     const bool spoke_tls = first->server.tls.certificate[0];
@@ -113,31 +114,41 @@ static enum status prepare(struct service *service, struct settings *now, struct
         status = STATUS_INVALID;
     }
     if (!status)
-        status = service_set_trusted(service->http, now, why);
+        status = service_trusted(now, trusted, why);
     if (!status)
         status = logs_change(&service->logs, service->settings, now, why);
     if (status) {
+        free(*trusted);
         tls_release(*tls);
         settings_release(now);
     }
     return status;
 }
 
+/* Cannot fail. Takes `trusted`. */
+static void change_servers(const struct service *service, const struct settings *now,
+                           struct tls *tls, struct address_range *trusted)
+{
+    const struct http_server_options options = service_http_options(now);
+    http_server_set_options(service->http, &options);
+    http_server_set_trusted(service->http, trusted, now->access.trusted_proxies.count);
+    http_server_set_tls(service->http, tls);
+}
+
 void service_reload(struct service *service)
 {
     struct settings *now, *before = service->settings;
     struct tls *tls = NULL;
+    struct address_range *trusted = NULL;
     struct reason why;
     enum status status = service->hooks.load(service->hooks.arg, &now, &why);
     if (!status)
-        status = prepare(service, now, &tls, &why);
+        status = prepare(service, now, &tls, &trusted, &why);
     if (status) {
         tell_failure(service, &why);
         return;
     }
-    const struct http_server_options options = service_http_options(now);
-    http_server_set_options(service->http, &options);
-    http_server_set_tls(service->http, tls);
+    change_servers(service, now, tls, trusted);
     service->settings = now;
     service->policy_version++;
     tell(service, before);

@@ -9,9 +9,9 @@
 
 void service_reload(struct service *service);
 
-/* Codes: config_invalid_value, memory_full. */
-MUST_CHECK enum status service_set_trusted(struct http_server *server,
-                                           const struct settings *settings, struct reason *why);
+/* access.trusted_proxies, malloc'ed. Codes: config_invalid_value, memory_full. */
+MUST_CHECK enum status service_trusted(const struct settings *settings, struct address_range **out,
+                                       struct reason *why);
 
 /* What the HTTP server takes from the settings. */
 struct http_server_options service_http_options(const struct settings *settings);

@@ -247,8 +247,11 @@ static enum status listen_all(struct service *service, struct reason *why)
     enum status status =
         http_server_create(&service->loop, &options, call_handler(service), &service->http, why);
     struct tls *tls = NULL;
+    struct address_range *trusted = NULL;
     if (status == STATUS_OK)
-        status = service_set_trusted(service->http, set, why);
+        status = service_trusted(set, &trusted, why);
+    if (status == STATUS_OK)
+        http_server_set_trusted(service->http, trusted, set->access.trusted_proxies.count);
     if (status == STATUS_OK)
         status = certificates_load(set, &tls, why);
     if (status == STATUS_OK)

@@ -98,6 +98,20 @@ class Reloading(Scenario):
             self.reload(server, "stays as it was")
             self.assertEqual(self.messages(server)[-1]["level"], "error")
 
+    def test_a_mistake_lets_no_proxy_in(self):
+        self.write("access: {proxy_protocol: true, trusted_proxies: [192.0.2.1]}\n")
+        with self.serve() as server:
+            def speak_as_proxy():
+                with server.connect() as connection:
+                    connection.send(b"PROXY TCP4 203.0.113.9 192.0.2.1 5555 80\r\n"
+                                    b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+                    return connection.read_head()[1]
+            self.assertEqual(speak_as_proxy(), 400)
+            self.write("access: {proxy_protocol: true, trusted_proxies: [127.0.0.1]}\n"
+                       "log: {access: /no/such/folder/log}\n")
+            self.reload(server, "stays as it was")
+            self.assertEqual(speak_as_proxy(), 400)
+
     def test_what_needs_a_restart_is_named(self):
         self.write("model: {context: 1000}\n")
         with self.serve() as server:
