@@ -56,6 +56,13 @@ struct http_server_options service_http_options(const struct settings *settings)
     return options;
 }
 
+struct http_server_options service_metrics_options(const struct settings *settings)
+{
+    struct http_server_options options = service_http_options(settings);
+    options.proxy_protocol = false;
+    return options;
+}
+
 /* The names of what differs, with commas: what has changed, or what needs a restart to change. */
 static void list_changes(const struct settings *before, const struct settings *now, bool restart,
                          struct buf *out)
@@ -133,6 +140,11 @@ static void change_servers(const struct service *service, const struct settings 
     http_server_set_options(service->http, &options);
     http_server_set_trusted(service->http, trusted, now->access.trusted_proxies.count);
     http_server_set_tls(service->http, tls);
+    if (!service->metrics_http)
+        return;
+    const struct http_server_options metrics = service_metrics_options(now);
+    http_server_set_options(service->metrics_http, &metrics);
+    http_server_set_tls(service->metrics_http, tls);
 }
 
 void service_reload(struct service *service)

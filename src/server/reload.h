@@ -13,5 +13,6 @@ void service_reload(struct service *service);
 MUST_CHECK enum status service_trusted(const struct settings *settings, struct address_range **out,
                                        struct reason *why);
 
-/* What the HTTP server takes from the settings. */
+/* What the HTTP servers take from the settings: the public one, and that of metrics.listen. */
 struct http_server_options service_http_options(const struct settings *settings);
+struct http_server_options service_metrics_options(const struct settings *settings);

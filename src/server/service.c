@@ -211,8 +211,7 @@ static enum status listen_metrics(struct service *service, struct tls *tls, stru
     const struct settings *set = service->settings;
     if (!set->metrics.enabled || set->metrics.listen.count == 0)
         return STATUS_OK;
-    struct http_server_options options = service_http_options(set);
-    options.proxy_protocol = false;
+    const struct http_server_options options = service_metrics_options(set);
     const enum status status = http_server_create(
         &service->loop, &options, call_metrics_handler(service), &service->metrics_http, why);
     if (status)

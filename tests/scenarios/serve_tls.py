@@ -200,6 +200,30 @@ class Tls(unittest.TestCase):
             with self.connect(server) as other:
                 self.assertEqual(name_of(other), "new")
 
+    def test_the_metrics_get_another_certificate_too(self):
+        config = self.folder / "metrics.yaml"
+        pair = self.folder / "metrics.pem", self.folder / "metrics.key"
+
+        def put(name):
+            certificate, key = self.ca.issue(name, ["DNS:localhost"])
+            certificate.rename(pair[0])
+            key.rename(pair[1])
+
+        def name_at(port):
+            plain = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+            with self.context().wrap_socket(plain, server_hostname="localhost") as connection:
+                return dict(p[0] for p in connection.getpeercert()["subject"])["commonName"]
+        put("old")
+        config.write_text(f"server: {{tls: {{certificate: {pair[0]}, key: {pair[1]}}}}}\n"
+                          "metrics: {listen: [127.0.0.1:0]}\n", encoding="utf-8")
+        with Server("--config", config) as server:
+            port = int(server.wait_line(r"^metrics .*:(\d+)/metrics$")[1])
+            self.assertEqual(name_at(port), "old")
+            put("new")
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: any("version 2" in line for line in list(server.err)))
+            self.assertEqual(name_at(port), "new")
+
     def test_plain_http_is_told(self):
         with self.serve() as server:
             with socket.create_connection(("127.0.0.1", self.port(server)), DEADLINE_S) as plain:
