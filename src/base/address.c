@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 enum { MAPPED_BITS = 96 };
 
@@ -132,6 +133,20 @@ enum status address_range_parse(struct str text, struct address_range *out, stru
         return refuse_bits(&address, &first, prefix, why);
     *out = (struct address_range){first, base + prefix};
     return STATUS_OK;
+}
+
+uint32_t address_range_bits(const struct address_range *range)
+{
+    return range->prefix - (address_is_v4(&range->first) ? MAPPED_BITS : 0);
+}
+
+const char *address_range_write(const struct address_range *range, char out[ADDRESS_RANGE_TEXT_MAX])
+{
+    address_write(&range->first, out);
+    const size_t len = strlen(out);
+    if (range->prefix < 128)
+        snprintf(out + len, ADDRESS_RANGE_TEXT_MAX - len, "/%u", address_range_bits(range));
+    return out;
 }
 
 bool address_range_has(const struct address_range *range, const struct address *address)

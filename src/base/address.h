@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { ADDRESS_TEXT_MAX = 46 }; /* with the NUL */
+enum { ADDRESS_TEXT_MAX = 46, ADDRESS_RANGE_TEXT_MAX = 50 }; /* with the NUL */
 
 struct address {
     uint8_t bytes[16]; /* network order */
@@ -41,6 +41,13 @@ bool address_eq(const struct address *a, const struct address *b);
  */
 MUST_CHECK enum status address_range_parse(struct str text, struct address_range *out,
                                            struct reason *why);
+
+/* As address_range_parse reads it; one address without its prefix. Returns `out`. */
+const char *address_range_write(const struct address_range *range,
+                                char out[ADDRESS_RANGE_TEXT_MAX]);
+
+/* The bits of the prefix as it is written: to 32 of IPv4, to 128 of IPv6. */
+uint32_t address_range_bits(const struct address_range *range);
 
 bool address_range_has(const struct address_range *range, const struct address *address);
 

@@ -1,6 +1,5 @@
 #include "config/check.h"
 
-#include "base/address.h"
 #include "os/file.h"
 
 static enum status at(const struct settings *settings, const char *path, struct reason *why)
@@ -107,27 +106,6 @@ static enum status check_file_root(const struct settings *settings, struct reaso
     return at(settings, "model.image.file_root", why);
 }
 
-static enum status check_ranges(const struct settings *settings, const char *path,
-                                const struct text_list *texts, struct reason *why)
-{
-    struct address_range range;
-    for (size_t i = 0; i < texts->count; i++)
-        if (address_range_parse(str_from(texts->items[i]), &range, why) != STATUS_OK) {
-            reason_context(why, "%s", "%s", path);
-            return at(settings, path, why);
-        }
-    return STATUS_OK;
-}
-
-static enum status check_addresses(const struct settings *settings, struct reason *why)
-{
-    const enum status status = check_ranges(settings, "model.image.allow_addresses",
-                                            &settings->model.image.allow_addresses, why);
-    return status ? status
-                  : check_ranges(settings, "access.trusted_proxies",
-                                 &settings->access.trusted_proxies, why);
-}
-
 enum status settings_check(const struct settings *settings, struct reason *why)
 {
     enum status status = check_listeners(settings, why);
@@ -137,7 +115,5 @@ enum status settings_check(const struct settings *settings, struct reason *why)
         status = check_keys(settings, why);
     if (!status)
         status = check_pixels(settings, why);
-    if (!status)
-        status = check_addresses(settings, why);
     return status ? status : check_file_root(settings, why);
 }

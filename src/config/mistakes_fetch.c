@@ -1,8 +1,6 @@
 /* What requests can make the service read: URLs and files. */
 #include "config/mistakes.h"
 
-#include "base/address.h"
-
 #include <limits.h>
 #include <stdlib.h>
 
@@ -37,14 +35,14 @@ static bool has_metadata(const struct address_range *range)
 
 static void look_for_metadata(struct inspection *in)
 {
-    const struct text_list *list = &in->settings->model.image.allow_addresses;
+    const struct range_list *list = &in->settings->model.image.allow_addresses;
     for (size_t i = 0; i < list->count; i++) {
-        struct address_range range;
-        if (address_range_parse(str_from(list->items[i]), &range, NULL) != STATUS_OK ||
-            !has_metadata(&range))
+        char text[ADDRESS_RANGE_TEXT_MAX];
+        if (!has_metadata(&list->items[i]))
             continue;
+        address_range_write(&list->items[i], text);
         mistake_found(in, "%s holds the address at which a cloud tells a machine its secrets.",
-                      "%s 包含云平台向机器提供凭据的地址。", list->items[i]);
+                      "%s 包含云平台向机器提供凭据的地址。", text);
         mistake_fix(in, "Leave that address out of model.image.allow_addresses.",
                     "请从 model.image.allow_addresses 中去掉该地址。");
         return;

@@ -1,38 +1,37 @@
 /* Whom the service believes: proxies, and pages of other origins. */
 #include "config/mistakes.h"
 
-#include "base/address.h"
+enum { WIDE_V4 = 16, WIDE_V6 = 32 };
 
-enum { V4_BITS = 96, WIDE_V4 = 16, WIDE_V6 = 32 };
-
-/* The first range for which `is` holds; NULL if there is none. */
-static const char *find_range(const struct text_list *list,
-                              bool (*is)(const struct address_range *range))
+/* The first range for which `is` holds, as text; false if there is none. */
+static bool find_range(const struct range_list *list, bool (*is)(const struct address_range *range),
+                       char out[ADDRESS_RANGE_TEXT_MAX])
 {
-    struct address_range range;
-    for (size_t i = 0; i < list->count; i++)
-        if (address_range_parse(str_from(list->items[i]), &range, NULL) == STATUS_OK && is(&range))
-            return list->items[i];
-    return NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is(&list->items[i]))
+            continue;
+        address_range_write(&list->items[i], out);
+        return true;
+    }
+    return false;
 }
 
 static bool is_everything(const struct address_range *range)
 {
-    return range->prefix == (address_is_v4(&range->first) ? V4_BITS : 0);
+    return address_range_bits(range) == 0;
 }
 
 static bool is_wide_and_public(const struct address_range *range)
 {
-    const bool v4 = address_is_v4(&range->first);
-    const uint32_t bits = range->prefix - (v4 ? V4_BITS : 0);
-    return !is_everything(range) && bits < (v4 ? WIDE_V4 : WIDE_V6) &&
+    const uint32_t few = address_is_v4(&range->first) ? WIDE_V4 : WIDE_V6;
+    return !is_everything(range) && address_range_bits(range) < few &&
            address_classify(&range->first) == ADDRESS_PUBLIC;
 }
 
 static void look_for_trusted_world(struct inspection *in)
 {
-    const char *range = find_range(&in->settings->access.trusted_proxies, is_everything);
-    if (!range)
+    char range[ADDRESS_RANGE_TEXT_MAX];
+    if (!find_range(&in->settings->access.trusted_proxies, is_everything, range))
         return;
     mistake_found(in, "%s trusts everybody to say who the client is.",
                   "%s 使任何人都能冒充任意客户端地址。", range);
@@ -41,8 +40,8 @@ static void look_for_trusted_world(struct inspection *in)
 
 static void look_for_wide_trust(struct inspection *in)
 {
-    const char *range = find_range(&in->settings->access.trusted_proxies, is_wide_and_public);
-    if (!range)
+    char range[ADDRESS_RANGE_TEXT_MAX];
+    if (!find_range(&in->settings->access.trusted_proxies, is_wide_and_public, range))
         return;
     mistake_found(in,
                   "%s is a wide range of public addresses; all of them can say who the client is.",

@@ -66,11 +66,11 @@ struct settings {
             int64_t min_pixels, max_pixels; /* -1: as the checkpoint says */
             int64_t max_bytes;
             int64_t decode_pixels;
-            int64_t cache_bytes;              /* of encoded pictures */
-            const char *file_root;            /* "": no file: URLs */
-            bool fetch;                       /* http: and https: URLs */
-            bool allow_private;               /* to private and loopback addresses too */
-            struct text_list allow_addresses; /* CIDR: these too, whatever they are */
+            int64_t cache_bytes;               /* of encoded pictures */
+            const char *file_root;             /* "": no file: URLs */
+            bool fetch;                        /* http: and https: URLs */
+            bool allow_private;                /* to private and loopback addresses too */
+            struct range_list allow_addresses; /* these too, whatever they are */
             int64_t max_redirects;
             int64_t timeout_ms; /* of one fetch */
             int64_t fetches, fetches_per_client;
@@ -86,8 +86,8 @@ struct settings {
         } defaults;
     } model;
     struct {
-        enum tristate require_key;        /* never YES: checked */
-        struct text_list trusted_proxies; /* CIDR */
+        enum tristate require_key; /* never YES: checked */
+        struct range_list trusted_proxies;
         bool proxy_protocol;
     } access;
     struct {

@@ -234,7 +234,7 @@ static const struct {
     {"model: {image: {min_pixels: 9, max_pixels: 8}}", NULL, "", ":1", "is more than"},
     {"model: {image: {file_root: /nowhere}}", NULL, "", ":1", "is not a directory"},
     {NULL, NULL, "--model.video.max-frames 1", "--model.video.max-frames", "from 2 to 4096"},
-    {"model:\n  image:\n    allow_addresses: [10.0.0.1/8]\n", NULL, "", ":3",
+    {"model:\n  image:\n    allow_addresses: [10.0.0.1/8]\n", NULL, "", ":3:23",
      "bits behind the prefix"},
     {NULL, NULL, "--model.image.allow-addresses 10.0.0.0/8,localhost",
      "--model.image.allow-addresses", "model.image.allow_addresses: \"localhost\" is neither"},

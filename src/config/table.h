@@ -7,6 +7,7 @@
  *   path "server.max_body"    flag --server.max-body    variable QVL_SERVER_MAX_BODY */
 #pragma once
 
+#include "base/address.h"
 #include "base/status.h"
 #include "base/str.h"
 
@@ -29,6 +30,7 @@ enum setting_type {
     SETTING_CHOICE,    /* an enum whose values count up from 0, in the order of `words` */
     SETTING_STRINGS,   /* struct text_list */
     SETTING_LISTENERS, /* struct listener_list (listen.h) */
+    SETTING_RANGES,    /* struct range_list: addresses, and CIDR */
     SETTING_RECORDS,   /* struct record_list: a list of mappings with a table of their own */
 };
 
@@ -36,6 +38,11 @@ enum tristate { TRISTATE_UNSET, TRISTATE_NO, TRISTATE_YES };
 
 struct text_list {
     const char **items;
+    size_t count;
+};
+
+struct range_list {
+    struct address_range *items;
     size_t count;
 };
 
@@ -68,7 +75,8 @@ struct setting_table {
 
 static inline bool setting_is_list(const struct setting *row)
 {
-    return row->type == SETTING_STRINGS || row->type == SETTING_LISTENERS;
+    return row->type == SETTING_STRINGS || row->type == SETTING_LISTENERS ||
+           row->type == SETTING_RANGES;
 }
 
 enum { SETTING_NAME_MAX = 128 };

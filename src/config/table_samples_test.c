@@ -42,6 +42,7 @@ static const struct setting rows[] = {
     {.path = "text.token", .type = SETTING_SECRET, AT(token)},
     {.path = "text.fruit", .type = SETTING_CHOICE, .fallback = "apple", .words = fruits, AT(fruit)},
     {.path = "text.names", .type = SETTING_STRINGS, .fallback = "x, y", AT(names)},
+    {.path = "text.ranges", .type = SETTING_RANGES, AT(ranges)},
     {.path = "upstreams", .type = SETTING_RECORDS, .table = &record_table, AT(upstreams)},
 };
 

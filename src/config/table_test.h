@@ -22,6 +22,7 @@ struct sample {
     const char *title, *folder, *token;
     enum fruit fruit;
     struct text_list names;
+    struct range_list ranges;
     struct record_list upstreams;
 };
 

@@ -240,6 +240,24 @@ static enum status add_string(const struct parse *p, struct str text, struct tex
     return set_text(p, text, slot);
 }
 
+static enum status add_range(const struct parse *p, struct str text, struct range_list *list)
+{
+    struct address_range range;
+    const enum status status = address_range_parse(text, &range, p->why);
+    if (status) {
+        reason_context(p->why, "%s", "%s", p->name);
+        return status;
+    }
+    void *items = list->items;
+    struct address_range *slot =
+        value_list_grow(p->context->arena, &items, &list->count, sizeof *slot);
+    if (!slot)
+        return reason_no_memory(p->why, sizeof *slot);
+    list->items = items;
+    *slot = range;
+    return STATUS_OK;
+}
+
 static enum status require_text(const struct parse *p, struct str text)
 {
     if (utf8_valid_prefix(text.ptr, text.len) == text.len &&
@@ -250,12 +268,18 @@ static enum status require_text(const struct parse *p, struct str text)
     return STATUS_INVALID;
 }
 
+static size_t list_count(const struct setting *row, const void *field)
+{
+    switch (row->type) {
+    case SETTING_LISTENERS: return ((const struct listener_list *)field)->count;
+    case SETTING_RANGES: return ((const struct range_list *)field)->count;
+    default: return ((const struct text_list *)field)->count;
+    }
+}
+
 static enum status add_item(const struct parse *p, struct str text, void *field)
 {
-    const size_t count = p->row->type == SETTING_STRINGS
-                             ? ((const struct text_list *)field)->count
-                             : ((const struct listener_list *)field)->count;
-    if (count >= LIST_ITEMS_MAX) {
+    if (list_count(p->row, field) >= LIST_ITEMS_MAX) {
         reason_set(p->why, "config_invalid_value", "%s has more than %d items.", "%s 超过 %d 项。",
                    p->name, LIST_ITEMS_MAX);
         return STATUS_INVALID;
@@ -265,8 +289,11 @@ static enum status add_item(const struct parse *p, struct str text, void *field)
                    p->name);
         return STATUS_INVALID;
     }
-    return p->row->type == SETTING_STRINGS ? add_string(p, text, field)
-                                           : add_listener(p, text, field);
+    switch (p->row->type) {
+    case SETTING_LISTENERS: return add_listener(p, text, field);
+    case SETTING_RANGES: return add_range(p, text, field);
+    default: return add_string(p, text, field);
+    }
 }
 
 enum status value_add_item(const struct setting *row, const char *name, struct str text,
@@ -279,10 +306,11 @@ enum status value_add_item(const struct setting *row, const char *name, struct s
 
 static void list_clear(const struct setting *row, void *field)
 {
-    if (row->type == SETTING_STRINGS)
-        *(struct text_list *)field = (struct text_list){0};
-    else
-        *(struct listener_list *)field = (struct listener_list){0};
+    switch (row->type) {
+    case SETTING_LISTENERS: *(struct listener_list *)field = (struct listener_list){0}; break;
+    case SETTING_RANGES: *(struct range_list *)field = (struct range_list){0}; break;
+    default: *(struct text_list *)field = (struct text_list){0}; break;
+    }
 }
 
 static enum status append(const struct parse *p, struct str text, void *field)
@@ -331,7 +359,8 @@ static enum status set_by_type(const struct parse *p, struct str text, void *fie
     case SETTING_SECRET: return set_secret(p, text, field);
     case SETTING_CHOICE: return set_choice(p, text, field);
     case SETTING_STRINGS:
-    case SETTING_LISTENERS: return set_list(p, text, field);
+    case SETTING_LISTENERS:
+    case SETTING_RANGES: return set_list(p, text, field);
     case SETTING_RECORDS: break;
     }
     return unexpected(p, text);
@@ -362,7 +391,8 @@ static void set_unset(const struct setting *row, void *field)
     case SETTING_SECRET: *(const char **)field = ""; break;
     case SETTING_CHOICE: memset(field, 0, sizeof(unsigned)); break;
     case SETTING_STRINGS:
-    case SETTING_LISTENERS: list_clear(row, field); break;
+    case SETTING_LISTENERS:
+    case SETTING_RANGES: list_clear(row, field); break;
     case SETTING_RECORDS: *(struct record_list *)field = (struct record_list){0}; break;
     }
 }

@@ -89,6 +89,17 @@ static void write_listeners(const struct listener_list *list, struct buf *out)
     buf_putc(out, ']');
 }
 
+static void write_ranges(const struct range_list *list, struct buf *out)
+{
+    char text[ADDRESS_RANGE_TEXT_MAX];
+    buf_putc(out, '[');
+    for (size_t i = 0; i < list->count; i++) {
+        buf_puts(out, i ? ", " : "");
+        write_text(address_range_write(&list->items[i], text), out);
+    }
+    buf_putc(out, ']');
+}
+
 /* {name: a, weight: 1}: unset fields are left out. */
 static void write_record(const struct setting_table *table, const char *values, struct buf *out)
 {
@@ -147,6 +158,7 @@ void value_write(const struct setting *row, const void *field, struct buf *out)
     case SETTING_CHOICE: write_choice(row, field, out); break;
     case SETTING_STRINGS: write_strings(field, out); break;
     case SETTING_LISTENERS: write_listeners(field, out); break;
+    case SETTING_RANGES: write_ranges(field, out); break;
     case SETTING_RECORDS: write_records(row, field, out); break;
     }
 }

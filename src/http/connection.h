@@ -83,8 +83,6 @@ struct http_server {
     struct http_server_options options;
     struct http_handler handler;
     struct tls *tls; /* held; NULL: none */
-    struct address_range *trusted;
-    size_t trusted_count;
     struct address_counts counts;
     int64_t refused_ns; /* when no_descriptors was last told */
     struct listener *listeners;

@@ -80,8 +80,8 @@ static void keep_unsent_here(const struct connection *c)
 
 static bool is_trusted(const struct http_server *server, const struct address *address)
 {
-    for (size_t i = 0; i < server->trusted_count; i++)
-        if (address_range_has(&server->trusted[i], address))
+    for (size_t i = 0; i < server->options.trusted_count; i++)
+        if (address_range_has(&server->options.trusted[i], address))
             return true;
     return false;
 }

@@ -62,7 +62,6 @@ static void free_if_over(struct http_server *server)
     if (!server->destroying || server->open_handles > 0 || server->connection_count > 0)
         return;
     tls_release(server->tls);
-    free(server->trusted);
     free(server);
 }
 
@@ -127,13 +126,6 @@ enum status http_server_create(uv_loop_t *loop, const struct http_server_options
 void http_server_set_options(struct http_server *server, const struct http_server_options *options)
 {
     server->options = *options;
-}
-
-void http_server_set_trusted(struct http_server *server, struct address_range *ranges, size_t count)
-{
-    free(server->trusted);
-    server->trusted = ranges;
-    server->trusted_count = count;
 }
 
 void http_server_set_tls(struct http_server *server, struct tls *tls)

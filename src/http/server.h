@@ -66,8 +66,10 @@ struct http_server_options {
     uint64_t body_min_rate;     /* bytes a second, in every 5 s; 0: any */
     uint64_t buffered_max;    /* bytes of all bodies, unsent answers and pipelined input together */
     uint32_t connections_max; /* beyond: new ones wait in the system's queue */
-    uint32_t connections_per_address; /* of peers that are not trusted; 0: any */
-    bool proxy_protocol;              /* trusted peers begin with a line of the PROXY protocol */
+    uint32_t connections_per_address;    /* of peers that are not trusted; 0: any */
+    bool proxy_protocol;                 /* trusted peers begin with a line of the PROXY protocol */
+    const struct address_range *trusted; /* peers that are proxies of ours; borrowed */
+    size_t trusted_count;
 };
 
 extern const struct http_server_options http_server_options_default;
@@ -86,10 +88,6 @@ MUST_CHECK enum status http_server_listen(struct http_server *server, const char
  * listen_failed. */
 MUST_CHECK enum status http_server_listen_socket(struct http_server *server, int fd, bool secure,
                                                  struct reason *why);
-
-/* The peers that are proxies of ours; malloc'ed, the server's from now on. */
-void http_server_set_trusted(struct http_server *server, struct address_range *ranges,
-                             size_t count);
 
 /* The certificates of connections that begin from now on; held by the server. */
 void http_server_set_tls(struct http_server *server, struct tls *tls);

@@ -2,66 +2,9 @@
 
 #include "config/table.h"
 #include "server/certificates.h"
-
-#include <stdlib.h>
-#include <sys/resource.h>
+#include "server/http_options.h"
 
 enum { NAMES_BYTES = 8 << 10 };
-
-enum { OTHER_DESCRIPTORS = 64 }; /* the model's, logs, fetched pictures */
-
-/* No more than the system gives descriptors for, so that the next ones wait instead of being cut.
- */
-static uint32_t connections_max(const struct settings *settings)
-{
-    struct rlimit limit;
-    const int64_t set = settings->server.max_connections;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        (rlim_t)set + OTHER_DESCRIPTORS <= limit.rlim_cur)
-        return (uint32_t)set;
-    const rlim_t spare = limit.rlim_cur > OTHER_DESCRIPTORS + 8 ? limit.rlim_cur - OTHER_DESCRIPTORS
-                                                                : limit.rlim_cur / 2 + 1;
-    return (uint32_t)spare;
-}
-
-enum status service_trusted(const struct settings *settings, struct address_range **out,
-                            struct reason *why)
-{
-    const struct text_list *list = &settings->access.trusted_proxies;
-    struct address_range *ranges = calloc(list->count + 1, sizeof *ranges);
-    if (!ranges)
-        return reason_no_memory(why, (list->count + 1) * sizeof *ranges);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < list->count && !status; i++)
-        status = address_range_parse(str_from(list->items[i]), &ranges[i], why);
-    if (status)
-        free(ranges);
-    else
-        *out = ranges;
-    return status;
-}
-
-struct http_server_options service_http_options(const struct settings *settings)
-{
-    struct http_server_options options = http_server_options_default;
-    options.limits = http_limits_default;
-    options.limits.body = (uint64_t)settings->server.max_body_bytes;
-    options.header_timeout_ms = (uint64_t)settings->server.header_timeout_ms;
-    options.idle_timeout_ms = (uint64_t)settings->server.idle_timeout_ms;
-    options.body_min_rate = (uint64_t)settings->server.body_min_rate;
-    options.buffered_max = (uint64_t)settings->server.max_buffered_bytes;
-    options.connections_max = connections_max(settings);
-    options.connections_per_address = (uint32_t)settings->server.max_connections_per_address;
-    options.proxy_protocol = settings->access.proxy_protocol;
-    return options;
-}
-
-struct http_server_options service_metrics_options(const struct settings *settings)
-{
-    struct http_server_options options = service_http_options(settings);
-    options.proxy_protocol = false;
-    return options;
-}
 
 /* The names of what differs, with commas: what has changed, or what needs a restart to change. */
 static void list_changes(const struct settings *before, const struct settings *now, bool restart,
@@ -109,7 +52,7 @@ static void tell_failure(const struct service *service, const struct reason *why
 
 /* Everything that can fail, before anything changes; the logs change last, all or nothing. */
 static enum status prepare(struct service *service, struct settings *now, struct tls **tls,
-                           struct address_range **trusted, struct reason *why)
+                           struct reason *why)
 {
     const struct settings *first = service->first;
     const bool spoke_tls = first->server.tls.certificate[0];
@@ -121,28 +64,24 @@ static enum status prepare(struct service *service, struct settings *now, struct
         status = STATUS_INVALID;
     }
     if (!status)
-        status = service_trusted(now, trusted, why);
-    if (!status)
         status = logs_change(&service->logs, service->settings, now, why);
     if (status) {
-        free(*trusted);
         tls_release(*tls);
         settings_release(now);
     }
     return status;
 }
 
-/* Cannot fail. Takes `trusted`. */
+/* Cannot fail. */
 static void change_servers(const struct service *service, const struct settings *now,
-                           struct tls *tls, struct address_range *trusted)
+                           struct tls *tls)
 {
-    const struct http_server_options options = service_http_options(now);
+    const struct http_server_options options = http_options_of(now);
     http_server_set_options(service->http, &options);
-    http_server_set_trusted(service->http, trusted, now->access.trusted_proxies.count);
     http_server_set_tls(service->http, tls);
     if (!service->metrics_http)
         return;
-    const struct http_server_options metrics = service_metrics_options(now);
+    const struct http_server_options metrics = http_options_of_metrics(now);
     http_server_set_options(service->metrics_http, &metrics);
     http_server_set_tls(service->metrics_http, tls);
 }
@@ -151,16 +90,15 @@ void service_reload(struct service *service)
 {
     struct settings *now, *before = service->settings;
     struct tls *tls = NULL;
-    struct address_range *trusted = NULL;
     struct reason why;
     enum status status = service->hooks.load(service->hooks.arg, &now, &why);
     if (!status)
-        status = prepare(service, now, &tls, &trusted, &why);
+        status = prepare(service, now, &tls, &why);
     if (status) {
         tell_failure(service, &why);
         return;
     }
-    change_servers(service, now, tls, trusted);
+    change_servers(service, now, tls);
     service->settings = now;
     service->policy_version++;
     tell(service, before);

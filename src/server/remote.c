@@ -16,7 +16,6 @@ struct remote {
     remote_done_fn *on_done;
     void *arg;
     struct fetch_rules rules;
-    struct address_range *ranges;
     struct remote_file *files; /* [count], by kind and URL */
     uint32_t count;
     uint32_t left; /* fetches that are not over */
@@ -142,18 +141,11 @@ static void begin_all(struct remote *remote, const struct call *call)
     }
 }
 
-static enum status take_settings(struct remote *remote, const struct settings *settings,
-                                 struct reason *why)
+static struct fetch_rules rules_of(const struct settings *settings)
 {
-    const struct text_list *texts = &settings->model.image.allow_addresses;
-    remote->ranges = calloc(texts->count + 1, sizeof *remote->ranges);
-    if (!remote->ranges)
-        return reason_no_memory(why, texts->count * sizeof *remote->ranges);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < texts->count && status == STATUS_OK; i++)
-        status = address_range_parse(str_from(texts->items[i]), &remote->ranges[i], why);
-    remote->rules = (struct fetch_rules){
-        .guard = {settings->model.image.allow_private, remote->ranges, texts->count},
+    const struct range_list *allowed = &settings->model.image.allow_addresses;
+    return (struct fetch_rules){
+        .guard = {settings->model.image.allow_private, allowed->items, allowed->count},
         .max_picture_bytes = (uint64_t)settings->model.image.max_bytes,
         .max_video_bytes = (uint64_t)settings->model.video.max_bytes,
         .budget_bytes = (uint64_t)settings->server.max_buffered_bytes,
@@ -162,7 +154,6 @@ static enum status take_settings(struct remote *remote, const struct settings *s
         .running = (uint32_t)settings->model.image.fetches,
         .running_per_client = (uint32_t)settings->model.image.fetches_per_client,
     };
-    return status;
 }
 
 static struct remote *create(const struct chat_request *request)
@@ -204,9 +195,8 @@ enum status remote_begin(const struct call *call, const struct chat_request *req
     remote->arg = arg;
     collect(remote, request);
     unite(remote);
+    remote->rules = rules_of(call->settings);
     enum status status = check_count(remote, why);
-    if (status == STATUS_OK)
-        status = take_settings(remote, call->settings, why);
     if (status == STATUS_OK)
         begin_all(remote, call);
     if (status == STATUS_OK && remote->left == 0) {
@@ -234,7 +224,6 @@ void remote_destroy(struct remote *remote)
     for (uint32_t i = 0; i < remote->count; i++)
         fetched_release(&remote->files[i].file);
     free(remote->files);
-    free(remote->ranges);
     free(remote);
 }
 

@@ -3,6 +3,7 @@
 #include "os/activation.h"
 #include "server/call.h"
 #include "server/certificates.h"
+#include "server/http_options.h"
 #include "server/job.h"
 #include "server/loading.h"
 #include "server/reload.h"
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 enum { TICK_MS = 100, CUT_GRACE_MS = 3000 };
+
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 const char *service_state_name(enum service_state state)
 {
@@ -48,8 +51,9 @@ static void close_all(struct service *service)
     fetcher_close(service->fetcher);
     uv_close((uv_handle_t *)&service->tick, NULL);
     uv_close((uv_handle_t *)&service->inbox.async, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(service->signals); i++)
+    for (size_t i = 0; i < ARRAY_LEN(service->signals); i++) {
         uv_close((uv_handle_t *)&service->signals[i], NULL);
+    }
 }
 
 /* Cuts what still runs; the tick waits until the engine and the workers are done with it. */
@@ -211,7 +215,7 @@ static enum status listen_metrics(struct service *service, struct tls *tls, stru
     const struct settings *set = service->settings;
     if (!set->metrics.enabled || set->metrics.listen.count == 0)
         return STATUS_OK;
-    const struct http_server_options options = service_metrics_options(set);
+    const struct http_server_options options = http_options_of_metrics(set);
     const enum status status = http_server_create(
         &service->loop, &options, call_metrics_handler(service), &service->metrics_http, why);
     if (status)
@@ -242,15 +246,10 @@ static enum status listen_public(const struct service *service, struct reason *w
 static enum status listen_all(struct service *service, struct reason *why)
 {
     const struct settings *set = service->settings;
-    const struct http_server_options options = service_http_options(set);
+    const struct http_server_options options = http_options_of(set);
     enum status status =
         http_server_create(&service->loop, &options, call_handler(service), &service->http, why);
     struct tls *tls = NULL;
-    struct address_range *trusted = NULL;
-    if (status == STATUS_OK)
-        status = service_trusted(set, &trusted, why);
-    if (status == STATUS_OK)
-        http_server_set_trusted(service->http, trusted, set->access.trusted_proxies.count);
     if (status == STATUS_OK)
         status = certificates_load(set, &tls, why);
     if (status == STATUS_OK)
@@ -266,11 +265,10 @@ static enum status listen_all(struct service *service, struct reason *why)
 
 static void watch(struct service *service)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(signal_numbers); i++) {
         uv_signal_init(&service->loop, &service->signals[i]);
         service->signals[i].data = service;
-        uv_signal_start(&service->signals[i], on_signal, numbers[i]);
+        uv_signal_start(&service->signals[i], on_signal, signal_numbers[i]);
     }
     uv_timer_init(&service->loop, &service->tick);
     service->tick.data = service;
