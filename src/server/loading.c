@@ -55,7 +55,7 @@ static uint64_t bytes_for_weights(const struct settings *settings)
 
 static struct model_options model_options_of(struct loading *l)
 {
-    const struct settings *settings = l->service->settings;
+    const struct settings *settings = l->service->first;
     const enum quantize_setting quantize = settings->model.quantize;
     if (quantize >= QUANTIZE_SETTING_TYPES)
         l->type = (enum dtype)(quantize - QUANTIZE_SETTING_TYPES);
@@ -73,7 +73,7 @@ static struct model_options model_options_of(struct loading *l)
 static void load(uv_work_t *work)
 {
     struct loading *l = work->data;
-    const struct engine_options options = options_of(l->service->settings);
+    const struct engine_options options = options_of(l->service->first);
     const struct model_options loading = model_options_of(l);
     l->status = model_load(l->service->model_path, &loading, &l->model, &l->why);
     if (l->status == STATUS_OK)

@@ -91,6 +91,8 @@ void service_reload(struct service *service)
     struct settings *now, *before = service->settings;
     struct tls *tls = NULL;
     struct reason why;
+    if (service->stopping)
+        return; /* there are no servers any more */
     enum status status = service->hooks.load(service->hooks.arg, &now, &why);
     if (!status)
         status = prepare(service, now, &tls, &why);

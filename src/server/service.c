@@ -53,6 +53,7 @@ static void close_all(struct service *service)
     uv_close((uv_handle_t *)&service->inbox.async, NULL);
     for (size_t i = 0; i < ARRAY_LEN(service->signals); i++) {
         uv_close((uv_handle_t *)&service->signals[i], NULL);
+        signal(signal_numbers[i], SIG_IGN); /* the process is ending by itself */
     }
 }
 
@@ -167,7 +168,7 @@ static void on_tick(uv_timer_t *timer)
 /* system_fingerprint: version, kernels, and how the weights were loaded (FNV-1a). */
 static void make_fingerprint(struct service *service)
 {
-    const struct settings *set = service->settings;
+    const struct settings *set = service->first;
     struct engine_figures figures;
     engine_figures_read(service->engine, &figures);
     char text[1024];

@@ -6,8 +6,10 @@ import pathlib
 import signal
 import tempfile
 import threading
+import time
 
-from harness import DEADLINE_S, SCALE, Scenario, Server, chat_body, endless, main, wait_until
+from harness import (DEADLINE_S, SCALE, Scenario, Server, chat_body, endless, main, request_bytes,
+                     wait_until)
 
 
 class Reloading(Scenario):
@@ -32,8 +34,8 @@ class Reloading(Scenario):
     def write(self, text):
         self.path.write_text(text, encoding="utf-8")
 
-    def serve(self, *flags):
-        return Server("--config", self.path, *flags)
+    def serve(self, *flags, **options):
+        return Server("--config", self.path, *flags, **options)
 
     @staticmethod
     def messages(server):
@@ -182,6 +184,36 @@ class Reloading(Scenario):
             for thread in threads:
                 thread.join(DEADLINE_S)
             self.assertEqual(failed, [])
+
+    def test_while_the_model_is_loaded(self):
+        """What is sized when the service starts is as the first configuration says."""
+        self.write("model: {context: 1000}\n")
+        server = self.serve(wait=False)
+        with server:
+            server.wait_line("^listening")
+            self.write("model: {context: 500}\nserver: {max_body: 2MiB}\n")
+            for _ in range(20):
+                server.process.send_signal(signal.SIGHUP)
+            server.wait_line("^ready .*context 1000$")
+            server.wait_ready()
+            self.reload(server)
+            models = server.request("GET", "/v1/models").json()["data"]
+            self.assertEqual({m["max_model_len"] for m in models}, {1000})
+
+    def test_while_it_ends(self):
+        self.write("server: {drain_timeout: 100ms}\n")
+        for _ in range(max(1, int(3 * SCALE))):
+            with self.serve() as server:
+                streams = [server.connect() for _ in range(8)]
+                for stream in streams:
+                    stream.send(request_bytes("POST", "/v1/chat/completions",
+                                              endless(stream=True, n=4)))
+                    stream.read_head()
+                server.terminate()
+                while server.process.poll() is None:
+                    server.process.send_signal(signal.SIGHUP)
+                    time.sleep(0.001)
+                self.assertEqual(server.process.returncode, 0, server.text())
 
     def test_without_a_file(self):
         with Server() as server:
