@@ -12,8 +12,9 @@ static uint32_t *count_of(enum connection_state state, struct http_connection_co
     case CONNECTION_FLUSH: return &counts->answering;
     case CONNECTION_LINGER:
     case CONNECTION_CLOSED: return &counts->closing;
-    default: return &counts->opening;
+    case CONNECTION_OPENING: break;
     }
+    return &counts->opening;
 }
 
 void http_server_count(const struct http_server *server, struct http_connection_counts *counts)
