@@ -98,6 +98,15 @@ enum status reason_no_memory(struct reason *why, size_t bytes)
     return STATUS_NO_MEMORY;
 }
 
+enum status reason_no_thread(struct reason *why, int error)
+{
+    reason_set(why, "memory_full",
+               "The system refused another thread (%s): memory, or the limit on threads, is too "
+               "small.",
+               "系统拒绝再创建线程（%s）：内存不足，或线程数上限过低。", strerror(error));
+    return STATUS_NO_MEMORY;
+}
+
 enum lang lang_from_name(const char *name)
 {
     return name && strncasecmp(name, "zh", 2) == 0 ? LANG_ZH : LANG_EN;

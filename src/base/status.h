@@ -55,6 +55,10 @@ struct reason *reason_copy(const struct reason *why);
 /* The common case: an allocation of `bytes` failed. Returns STATUS_NO_MEMORY. */
 enum status reason_no_memory(struct reason *why, size_t bytes);
 
+/* A thread did not start; `error` is pthread_create's. Returns STATUS_NO_MEMORY: stacks are
+ * memory, which is what lacks, unless the number of threads is limited. */
+enum status reason_no_thread(struct reason *why, int error);
+
 /* "en" or "zh…" (any case, `zh_CN.UTF-8` included) → language; anything else is English. */
 enum lang lang_from_name(const char *name);
 

@@ -151,12 +151,11 @@ static enum status start(struct engine *engine, const struct engine_options *opt
     if (status != STATUS_OK)
         return status;
     scheduler_figures(engine->scheduler, &engine->figures);
-    if (pthread_create(&engine->thread, NULL, run, engine) == 0)
+    const int error = pthread_create(&engine->thread, NULL, run, engine);
+    if (error == 0)
         return STATUS_OK;
     scheduler_destroy(engine->scheduler);
-    reason_set(why, "memory_full", "The scheduler's thread cannot be started.",
-               "无法启动调度线程。");
-    return STATUS_IO;
+    return reason_no_thread(why, error);
 }
 
 enum status engine_create(const struct model *model, const struct engine_options *options,

@@ -72,13 +72,15 @@ static enum status read_all(int fd, const char *path, struct buf *out, struct re
             continue;
         if (n < 0)
             return os_refused(path, errno, why);
-        buf_add(out, chunk, (size_t)n);
-        if (out->failed) {
+        if ((size_t)n > out->max - out->len) {
             reason_set(why, "too_large", "The file %s is larger than %zu bytes.",
                        "文件 %s 超过 %zu 字节。", path, out->max);
             reason_subject(why, "%s", path);
             return STATUS_LIMIT;
         }
+        buf_add(out, chunk, (size_t)n);
+        if (out->failed)
+            return reason_no_memory(why, out->len + (size_t)n);
     }
 }
 

@@ -228,11 +228,10 @@ enum status log_file_open(const char *name, struct log_file **out, struct reason
     buf_init(&file->waiting, LOG_FILE_BUFFER_BYTES);
     buf_init(&file->flying, LOG_FILE_BUFFER_BYTES + 1024);
     init_locks(file);
-    if (pthread_create(&file->thread, NULL, run, file) != 0) {
+    const int error = pthread_create(&file->thread, NULL, run, file);
+    if (error != 0) {
         destroy(file);
-        reason_set(why, "memory_full", "There is not enough memory for another thread.",
-                   "内存不足，无法再启动一个线程。");
-        return STATUS_NO_MEMORY;
+        return reason_no_thread(why, error);
     }
     *out = file;
     return STATUS_OK;

@@ -177,11 +177,8 @@ enum status pool_create(int threads, struct pool **out, struct reason *why)
         struct worker *worker = &pool->workers[i];
         const int error = pthread_create(&worker->handle, NULL, worker_main, worker);
         if (error != 0) {
-            reason_set(why, "no_threads", "The system refused thread %d of %d: %s.",
-                       "系统拒绝创建第 %d 个线程（共 %d 个）：%s。", i + 1, threads,
-                       strerror(error));
             pool_destroy(pool);
-            return STATUS_IO;
+            return reason_no_thread(why, error);
         }
         pool->started++;
     }
