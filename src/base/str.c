@@ -41,6 +41,14 @@ static size_t min3(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
+uint64_t str_hash(struct str text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.ptr[i]) * 0x100000001b3u;
+    return hash;
+}
+
 /* Optimal string alignment distance, three rows of the usual table. */
 size_t str_distance(struct str a, struct str b)
 {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct str {
@@ -54,6 +55,9 @@ bool str_ieq(struct str a, struct str b);
 
 /* The bytes without leading and trailing spaces, tabs, CR and LF. */
 struct str str_trim(struct str a);
+
+/* FNV-1a, 64 bits: to tell texts apart that nobody chose in order to confuse them. */
+uint64_t str_hash(struct str text);
 
 /* Number of single-character edits (insert, delete, replace, swap) between two short names: the
  * "did you mean" distance. Names over 64 bytes are at distance SIZE_MAX from everything. */

@@ -3,7 +3,7 @@
 
 enum { PATH_BYTES = 4096 };
 
-/* The published texts, by length and FNV-1a of their bytes. */
+/* The published texts, by length and hash (str_hash). */
 static const struct {
     enum template_kind kind;
     size_t length;
@@ -13,18 +13,10 @@ static const struct {
     {TEMPLATE_THINKING, 5199, 0xAA8B5E5B19A92484u},
 };
 
-static uint64_t fnv1a(struct str text)
-{
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.ptr[i]) * 0x100000001B3u;
-    return hash;
-}
-
 void chat_template_judge(struct str text, enum template_kind *kind, bool *known)
 {
     *known = false;
-    const uint64_t hash = fnv1a(text);
+    const uint64_t hash = str_hash(text);
     for (size_t i = 0; i < ARRAY_LEN(official); i++) {
         if (text.len == official[i].length && hash == official[i].hash) {
             *kind = official[i].kind;

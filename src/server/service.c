@@ -165,21 +165,17 @@ static void on_tick(uv_timer_t *timer)
         tick_draining(service, now);
 }
 
-/* system_fingerprint: version, kernels, and how the weights were loaded (FNV-1a). */
+/* system_fingerprint: version, kernels, and how the weights were loaded. */
 static void make_fingerprint(struct service *service)
 {
     const struct settings *set = service->first;
     struct engine_figures figures;
     engine_figures_read(service->engine, &figures);
     char text[1024];
-    const int len = snprintf(text, sizeof text, "%s %s %s %d %d %d", QVL_VERSION,
-                             service->model_path, figures.kernels, (int)set->model.quantize,
-                             (int)set->model.kv_type, set->model.exact);
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (int i = 0; i < len && i < (int)sizeof text - 1; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+    snprintf(text, sizeof text, "%s %s %s %d %d %d", QVL_VERSION, service->model_path,
+             figures.kernels, (int)set->model.quantize, (int)set->model.kv_type, set->model.exact);
     snprintf(service->fingerprint, sizeof service->fingerprint, "fp_%010llx",
-             (unsigned long long)(hash & 0xffffffffffu));
+             (unsigned long long)(str_hash(str_from(text)) & 0xffffffffffu));
 }
 
 static void on_loaded(struct service *service, enum status status, const struct reason *why)
