@@ -23,13 +23,6 @@ static enum status parse(struct job *job, const struct json *root, struct reason
     return STATUS_OK;
 }
 
-static enum status prepare_grammar(struct job *job, struct reason *why)
-{
-    const enum status status =
-        chat_grammar_make(job->chat, job->service->model, &job->grammar, why);
-    return !status && job->grammar ? engine_prepare_grammars(job->service->engine, why) : status;
-}
-
 static enum status prepare_prompts(struct job *job, struct reason *why)
 {
     struct prompt_input *prompts[PARAMS_N_MAX];
@@ -49,7 +42,7 @@ static enum status prepare(struct job *job, struct reason *why)
 {
     enum status status = job_prepare_params(job, why);
     if (status == STATUS_OK)
-        status = prepare_grammar(job, why);
+        status = chat_grammar_make(job->chat, job->service->model, &job->grammar, why);
     if (status == STATUS_OK)
         status = job_make_answers(job, why);
     if (status == STATUS_OK)

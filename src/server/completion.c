@@ -84,32 +84,16 @@ static enum status prepare_answer(struct job *job, struct answer *answer, struct
     return status;
 }
 
-static enum status prepare_grammar(struct job *job, struct reason *why)
-{
-    const enum status status = response_grammar_make(job->params, &job->grammar, why);
-    return !status && job->grammar ? engine_prepare_grammars(job->service->engine, why) : status;
-}
-
 static enum status prepare(struct job *job, struct reason *why)
 {
     enum status status = job_prepare_params(job, why);
     if (status == STATUS_OK)
-        status = prepare_grammar(job, why);
+        status = response_grammar_make(job->params, &job->grammar, why);
     if (status == STATUS_OK)
         status = job_make_answers(job, why);
     for (uint32_t i = 0; i < job->answer_count && status == STATUS_OK; i++)
         status = prepare_answer(job, &job->answers[i], why);
     return status;
-}
-
-static enum status shape(struct job *job, struct answer *answer, struct engine_request *request,
-                         struct reason *why)
-{
-    (void)job;
-    (void)answer;
-    (void)request;
-    (void)why;
-    return STATUS_OK;
 }
 
 static void take(struct job *job, struct answer *answer, const struct news *news)
@@ -239,7 +223,6 @@ static const struct job_kind completion_kind = {
     .prompt_field = "prompt",
     .parse = parse,
     .prepare = prepare,
-    .shape = shape,
     .take = take,
     .write_begin = write_begin,
     .write_news = write_news,

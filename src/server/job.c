@@ -136,6 +136,8 @@ static void do_prepare(uv_work_t *work)
     struct job *job = work->data;
     struct reason why;
     job->worked = job->kind->prepare(job, &why);
+    if (job->worked == STATUS_OK && job->grammar)
+        job->worked = engine_prepare_grammars(job->service->engine, &why);
     keep_reason(job, &why);
 }
 

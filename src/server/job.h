@@ -52,11 +52,12 @@ struct job_kind {
      * answer_count if there are to be answers, and model. */
     enum status (*parse)(struct job *job, const struct json *root, struct reason *why);
 
-    /* On a worker: the prompts of the answers, or job->output. Reads the request, the call's
-     * settings and the service's constants. */
+    /* On a worker: the prompts of the answers and job->grammar, or job->output. Reads the request,
+     * the call's settings and the service's constants. */
     enum status (*prepare)(struct job *job, struct reason *why);
 
-    /* The rest is NULL without answers. What the route adds to a request for the engine. */
+    /* The rest is NULL without answers. What the route adds to a request for the engine; NULL:
+     * nothing. */
     enum status (*shape)(struct job *job, struct answer *answer, struct engine_request *request,
                          struct reason *why);
     /* News of a text become a part of answer->delta. */

@@ -73,15 +73,6 @@ struct submission {
     uint64_t prefix_seed;
 };
 
-/* Only those who know the salt find its prompts again (FNV-1a). */
-static uint64_t seed_of(struct str salt)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < salt.len; i++)
-        hash = (hash ^ (unsigned char)salt.ptr[i]) * 0x100000001b3u;
-    return salt.len > 0 ? hash : 0;
-}
-
 static void fill_request(const struct job *job, struct answer *answer,
                          const struct submission *common, struct engine_request *out)
 {
@@ -145,7 +136,8 @@ static enum status submit_one(struct job *job, struct answer *answer,
     if (request.max_tokens == 0)
         request.max_tokens = 1; /* which job_take_news drops */
     fill_request(job, answer, common, &request);
-    status = job->kind->shape(job, answer, &request, why);
+    if (job->kind->shape)
+        status = job->kind->shape(job, answer, &request, why);
     if (status)
         return status;
     answer->prompt = (struct prompt_input){0}; /* taken over */
@@ -186,9 +178,11 @@ static void count_prompts(struct job *job)
 void job_submit(struct job *job)
 {
     struct reason why;
+    const struct str salt = job->params->cache_salt;
     struct submission common = {
         .sampling = sampling_of(job),
-        .prefix_seed = seed_of(job->params->cache_salt),
+        /* Only those who know the salt find its prompts again. */
+        .prefix_seed = salt.len > 0 ? str_hash(salt) : 0,
     };
     count_prompts(job);
     if (!copy_biases(job, &common.sampling)) {
