@@ -2,81 +2,17 @@
 """qvl behind nginx, with the sample in etc/nginx: streams pass at once, large bodies too, a client that
 leaves ends its generation, and it is clear whose refusal a refusal is."""
 import json
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 import unittest
-from pathlib import Path
 
 import httpx
 from openai import OpenAI
 
-from service import (CHAT, DEADLINE_S, ENDLESS, KEY, MODEL, ROOT, Server, chat_body, requests_of, sample,
+from service import (CHAT, DEADLINE_S, ENDLESS, KEY, MODEL, Server, chat_body, requests_of, sample,
                      wait_until)
+from nginx import NGINX, Nginx, free_port
 
-SAMPLE = ROOT / "etc" / "nginx" / "qvl.conf"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 ASK = [{"role": "user", "content": "hello"}]
-
-FRAME = """daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    access_log {folder}/access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/qvl.conf;
-}}
-"""
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-class Nginx:
-    """nginx with the sample, in a folder of its own; `changes`: (directive in it, another one)."""
-
-    def __init__(self, upstream_port, *changes):
-        self.folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
-        self.port = free_port()
-        text = SAMPLE.read_text(encoding="utf-8")
-        for old, new in (("listen 80;", f"listen 127.0.0.1:{self.port};"),
-                         ("server 127.0.0.1:8000;", f"server 127.0.0.1:{upstream_port};"), *changes):
-            if text.count(old) != 1:
-                raise AssertionError(f"the sample has no single {old!r}")
-            text = text.replace(old, new)
-        path = Path(self.folder.name)
-        path.chmod(0o755)
-        (path / "qvl.conf").write_text(text, encoding="utf-8")
-        (path / "nginx.conf").write_text(FRAME.format(folder=path), encoding="utf-8")
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [NGINX, "-p", path, "-c", path / "nginx.conf", "-e", path / "error.log"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.url = f"http://127.0.0.1:{self.port}"
-        wait_until(self.answers, what="nginx")
-
-    def answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError(self.process.stdout.read().decode())
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.communicate(timeout=DEADLINE_S)
-        self.folder.cleanup()
 
 
 @unittest.skipUnless(NGINX, "nginx is not installed")
